@@ -1,0 +1,291 @@
+// Package check is the spine that the kernel's mechanisms share. A Check is one judgement under way: the mechanisms hand it
+// each check that they make, as a Step, and it answers with the errno on which the kernel's function would return, or 0 to
+// go on. The same code serves the quick verdict, which records nothing and does not allocate, and the full story.
+package check
+
+import (
+	"math/bits"
+
+	"syscallstory/kernel"
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// Mask is what inode_permission is asked for.
+type Mask uint8
+
+// The bits are the kernel's MAY_*.
+const (
+	MayExec   Mask = 1
+	MayWrite  Mask = 2
+	MayRead   Mask = 4
+	MayAppend Mask = 8
+	MayAccess Mask = 16
+	MayOpen   Mask = 32
+	MayChdir  Mask = 64
+)
+
+// Op returns the operation that a mask stands for in a story.
+func (m Mask) Op(dir bool) story.Op {
+	switch {
+	case m&MayRead != 0 && m&MayWrite != 0:
+		return story.OpReadWrite
+	case m&MayWrite != 0 && dir:
+		return story.OpCreate
+	case m&MayWrite != 0:
+		return story.OpWrite
+	case m&MayRead != 0:
+		return story.OpRead
+	case m&MayExec != 0 && dir:
+		return story.OpSearch
+	case m&MayExec != 0:
+		return story.OpExec
+	}
+	return story.OpAccess
+}
+
+// Hooks are the kernel's shared helpers that one mechanism calls in another. Package vfs implements them once.
+type Hooks interface {
+	// InodePermission is inode_permission: may cred do mask with the object?
+	InodePermission(c *Check, cred *world.Cred, p world.Path, mask Mask) story.Errno
+	// GenericPermission is generic_permission: mode bits, ACL, capabilities.
+	GenericPermission(c *Check, cred *world.Cred, p world.Path, mask Mask) story.Errno
+	// FollowLink is may_follow_link: fs.protected_symlinks.
+	FollowLink(c *Check, link world.Path, dir world.Path) story.Errno
+	// SymlinkMount refuses a link whose mount is nosymfollow.
+	SymlinkMount(c *Check, link world.Path) story.Errno
+}
+
+// Ops are the rules of a filesystem that has some of its own. An overlay asks as the task, then as its mounter.
+type Ops interface {
+	// Permission is inode_operations.permission.
+	Permission(c *Check, cred *world.Cred, p world.Path, mask Mask) story.Errno
+	// Served tells which layer an object comes from, once it has been looked up.
+	Served(c *Check, p world.Path)
+	// CopyUp is asked before an object is written; truncate says that its data is not needed.
+	CopyUp(c *Check, p world.Path, truncate bool) story.Errno
+	// Create is asked before a name is made in a directory.
+	Create(c *Check, dir world.Path, name string) story.Errno
+}
+
+// LSM is the stack of security modules, a method a hook.
+type LSM interface {
+	InodePermission(c *Check, p world.Path, mask Mask) story.Errno
+	InodeFollowLink(c *Check, p world.Path) story.Errno
+	PathMknod(c *Check, dir world.Path) story.Errno
+	InodeCreate(c *Check, dir world.Path) story.Errno
+	InodeGetattr(c *Check, p world.Path) story.Errno
+	FileOpen(c *Check, p world.Path) story.Errno
+	FileTruncate(c *Check, p world.Path) story.Errno
+}
+
+// Check is one judgement. It is made once for each goroutine and used again for each call.
+type Check struct {
+	W     *world.World
+	K     kernel.Release
+	Cred  *world.Cred // the task's credentials; access(2) replaces them while it asks
+	Hooks Hooks
+	LSM   LSM
+	Ops   []Ops // by superblock, nil where the generic rules hold
+	Depth uint8 // symbolic links followed
+
+	rec       []story.Step
+	recording bool
+	words     []string
+	effects   []story.Effect
+	forgiven  []story.Step
+	forgave   bool // the last forgiven occurrence was met
+	unsure    ErrnoSet
+	blocks    bool
+	maybe     bool // an unknown check may make the call wait
+	decided   story.Step
+	denied    bool
+	muted     bool // a check on behalf of another one: not recorded
+	mutedMiss bool
+}
+
+// ErrnoSet is a set of errnos.
+type ErrnoSet [3]uint64
+
+// Add puts e into the set.
+func (s *ErrnoSet) Add(e story.Errno) { s[e>>6%3] |= 1 << (e & 63) }
+
+// Has reports whether the set holds e.
+func (s *ErrnoSet) Has(e story.Errno) bool { return s[e>>6%3]>>(e&63)&1 != 0 }
+
+// Len returns how many errnos the set holds.
+func (s *ErrnoSet) Len() int {
+	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2])
+}
+
+// All lists the set in ascending order.
+func (s *ErrnoSet) All() []story.Errno {
+	var all []story.Errno
+	for e := story.Errno(0); e < 192; e++ {
+		if s.Has(e) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// Reset makes the Check ready for another call. With record it keeps the steps; the occurrences in forgiven let the call
+// pass when they are met, which tells what would refuse next.
+func (c *Check) Reset(record bool, forgiven []story.Step) {
+	c.Cred = &c.W.Task.Cred
+	c.Depth = 0
+	c.rec, c.words, c.effects = c.rec[:0], c.words[:0], c.effects[:0]
+	c.recording, c.forgiven, c.forgave = record, forgiven, false
+	c.unsure, c.blocks, c.maybe, c.denied, c.muted = ErrnoSet{}, false, false, false, false
+}
+
+// Mute begins a check that is part of another one, as an overlay's question on behalf of its mounter: its steps are not
+// recorded, and what it comes to is told by the caller's own step.
+func (c *Check) Mute() { c.muted, c.mutedMiss = true, false }
+
+// Unmute ends what Mute began and reports whether a fact was missing.
+func (c *Check) Unmute() (missing bool) {
+	c.muted = false
+	return c.mutedMiss
+}
+
+// Recording reports whether steps are kept, so that their words can be prepared only then.
+func (c *Check) Recording() bool { return c.recording && !c.muted }
+
+// Word keeps a string for a Step's Val of kind string and returns its index.
+func (c *Check) Word(s string) uint64 {
+	if !c.Recording() {
+		return 0
+	}
+	for i := range c.words {
+		if c.words[i] == s {
+			return uint64(i)
+		}
+	}
+	c.words = append(c.words, s)
+	return uint64(len(c.words) - 1)
+}
+
+// Words returns the strings that Word has kept.
+func (c *Check) Words() []string { return c.words }
+
+// Steps returns what was recorded; it is good until the next Reset.
+func (c *Check) Steps() []story.Step { return c.rec }
+
+// Pass records a check that let the call go on.
+func (c *Check) Pass(s story.Step) {
+	if c.recording {
+		c.record(s, story.Allow)
+	}
+}
+
+func (c *Check) record(s story.Step, o story.Outcome) {
+	if c.recording && !c.muted {
+		s.Outcome, s.Depth = o, c.Depth
+		c.rec = append(c.rec, s)
+	}
+}
+
+// Skip records a gate that does not apply here.
+func (c *Check) Skip(s story.Step) { c.record(s, story.NA) }
+
+// Deny records a check that refuses the call and returns its errno; 0 if the occurrence is forgiven.
+func (c *Check) Deny(s story.Step) story.Errno {
+	if c.muted {
+		return s.Errno
+	}
+	for i := range c.forgiven {
+		if c.forgiven[i].Same(&s) {
+			c.forgave = true
+			c.record(s, story.Allow)
+			return 0
+		}
+	}
+	return c.Refuse(s)
+}
+
+// Refuse is Deny for what cannot be forgiven: where the object is missing there is nothing to go on with.
+func (c *Check) Refuse(s story.Step) story.Errno {
+	if c.muted {
+		return s.Errno
+	}
+	c.record(s, story.Deny)
+	s.Outcome, s.Depth = story.Deny, c.Depth
+	c.decided, c.denied = s, true
+	return s.Errno
+}
+
+// Unknown records a check whose facts are missing. The call goes on as if it passed, and s.Errno, if there is one, joins the
+// endings that are possible.
+func (c *Check) Unknown(s story.Step) {
+	if c.muted {
+		c.mutedMiss = true
+		return
+	}
+	if s.Errno != 0 {
+		c.unsure.Add(s.Errno)
+	}
+	c.record(s, story.Unknown)
+}
+
+// MayEnd adds one more ending to those that are possible, for an unknown check that has several.
+func (c *Check) MayEnd(e story.Errno) {
+	if !c.muted {
+		c.unsure.Add(e)
+	}
+}
+
+// Blocks says that the call waits.
+func (c *Check) Blocks() { c.blocks = true }
+
+// MayBlock says that the call waits in one of the branches that are possible.
+func (c *Check) MayBlock() { c.maybe = true }
+
+// Effect adds what the call changes when it succeeds.
+func (c *Check) Effect(e story.Effect) {
+	if c.recording {
+		c.effects = append(c.effects, e)
+	}
+}
+
+// Effects returns what the call changes.
+func (c *Check) Effects() []story.Effect { return c.effects }
+
+// Forgave reports whether a forgiven occurrence was met.
+func (c *Check) Forgave() bool { return c.forgave }
+
+// Decided returns the step that refused the call.
+func (c *Check) Decided() (story.Step, bool) { return c.decided, c.denied }
+
+// End is what a judgement came to.
+type End struct {
+	Verdict  story.Verdict
+	Errno    story.Errno
+	Sure     bool     // Errno is the only one that is possible
+	Possible ErrnoSet // every ending, 0 being success; empty where nothing is missing
+}
+
+// End turns the errno that the route returned into a verdict: denied only if every branch denies.
+func (c *Check) End(e story.Errno) End {
+	end := End{Errno: e, Sure: true, Verdict: story.Denied}
+	switch {
+	case e == 0 && c.blocks:
+		end.Verdict = story.Blocks
+	case e == 0:
+		end.Verdict = story.Allowed
+	}
+	if c.unsure == (ErrnoSet{}) && !c.maybe {
+		return end
+	}
+	end.Possible = c.unsure
+	end.Possible.Add(e)
+	if e == 0 {
+		end.Verdict, end.Sure = story.Undetermined, false
+		return end
+	}
+	end.Sure = end.Possible.Len() == 1
+	if end.Sure {
+		end.Possible = ErrnoSet{}
+	}
+	return end
+}

@@ -1,0 +1,45 @@
+package story
+
+// Risk labels what a fix opens.
+type Risk string
+
+const (
+	Safe      Risk = "safe"      // opens nothing beyond the call's own object
+	Widens    Risk = "widens"    // lets other calls through as well
+	Dangerous Risk = "dangerous" // takes a protection away
+)
+
+// Edit is one change of the input, as an input offers it: it knows where to write it, not what it will do.
+type Edit struct {
+	ID      string // unique within one input, stable
+	Kind    string // yaml, flag, node, host: who must make it
+	File    string
+	Line    int
+	Path    string // the field, flag, sysctl or host path
+	Patch   string // the change in the words of its kind
+	Text    string // the change as a sentence: "drop readOnly on this mount"
+	Exposes string
+	Risk    Risk
+	Rank    int  // smaller is narrower, among edits of one input
+	LastOut bool // privileged, Unconfined, ALL, uid 0: only where nothing else works
+}
+
+// Fix is an edit, or several that only work together, after which the call was judged again.
+type Fix struct {
+	Kind     string   `json:"kind"`
+	At       FixPlace `json:"at"`
+	Patch    string   `json:"patch"`
+	Exposes  string   `json:"exposes"`
+	Verified bool     `json:"verified"`
+	Text     string   `json:"text"`
+	Risk     Risk     `json:"risk"`
+	By       string   `json:"by,omitempty"` // who makes it where it is not the author of the input: node, host
+	Allows   int      `json:"allows"`       // newly allowed calls over the published probe corpus
+}
+
+// FixPlace is where a fix is made.
+type FixPlace struct {
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
+	Path string `json:"path,omitempty"`
+}

@@ -1,0 +1,150 @@
+package world
+
+import "syscallstory/story"
+
+// MountID is the index of a mount in World.Mounts; 0 is none. It is the story's own, not the id of mountinfo.
+type MountID uint32
+
+// MountFlags are the flags of one mount, as statmount(2) and mountinfo's first options show them.
+type MountFlags uint8
+
+const (
+	MountReadOnly MountFlags = 1 << iota
+	MountNoSuid
+	MountNoDev
+	MountNoExec
+	MountNoSymFollow
+)
+
+var mountFlagNames = [...]string{"ro", "nosuid", "nodev", "noexec", "nosymfollow"}
+
+// String lists the flags as mount(8) does, beginning with ro or rw.
+func (f MountFlags) String() string {
+	s := "rw"
+	if f&MountReadOnly != 0 {
+		s = "ro"
+	}
+	for i, n := range mountFlagNames[1:] {
+		if f>>(i+1)&1 != 0 {
+			s += "," + n
+		}
+	}
+	return s
+}
+
+// ParseMountFlag returns the flag of an option of mount(8); options that are no per-mount flag, such as relatime, give 0.
+func ParseMountFlag(opt string) MountFlags {
+	for i, n := range mountFlagNames {
+		if n == opt {
+			return 1 << i
+		}
+	}
+	return 0
+}
+
+// Path is a place in the tree: a mount and a name in its filesystem, as the kernel's struct path.
+type Path struct {
+	Mount  MountID
+	Dentry DentryID
+}
+
+// Ref returns the place as a Step holds it.
+func (p Path) Ref() story.Ref { return story.Ref{Mount: uint32(p.Mount), Dentry: uint32(p.Dentry)} }
+
+// PathOf returns the place that a Step holds.
+func PathOf(r story.Ref) Path { return Path{MountID(r.Mount), DentryID(r.Dentry)} }
+
+// Mount is one mount of a mount namespace.
+type Mount struct {
+	Parent  MountID  // itself for the root of a namespace
+	At      DentryID // mount point, in the parent's filesystem
+	Root    DentryID
+	SB      SBID
+	Flags   MountFlags
+	FlagsAt map[MountFlags]story.Origin // where a flag comes from
+	Unsure  MountFlags                  // flags of which it is not known whether they are set
+	Why     story.Origin                // why they are not known, or where the mount comes from
+	NS      uint8                       // index into World.MountNS
+	Group   uint32                      // peer group; 0: not shared
+	Master  uint32                      // peer group of the master; 0: no slave
+	Point   string                      // where it was mounted, as its namespace's root sees it
+	Source  string                      // what is mounted, in words: host:/data
+	IDMap   UserNSID                    // an idmapped mount's user namespace; 0: not idmapped
+	Origin  story.Origin
+}
+
+// MountNS is a mount namespace.
+type MountNS struct {
+	Owner UserNSID
+	Root  MountID
+	Name  string
+}
+
+// Attach mounts m at a place and returns its id. With the zero place it becomes the root of a namespace.
+func (w *World) Attach(at Path, m Mount) MountID {
+	if len(w.Mounts) == 0 {
+		w.Mounts = append(w.Mounts, Mount{})
+		w.mounted = map[Path]MountID{}
+	}
+	id := MountID(len(w.Mounts))
+	m.Parent, m.At = at.Mount, at.Dentry
+	if at == (Path{}) {
+		m.Parent = id
+	} else {
+		at = w.Top(at)
+		m.Parent, m.At = at.Mount, at.Dentry
+		w.mounted[at] = id
+		w.FS.dentries[at.Dentry].Mounted = true
+	}
+	w.Mounts = append(w.Mounts, m)
+	return id
+}
+
+// MountedAt returns the mount that sits on a place, 0 if there is none.
+func (w *World) MountedAt(p Path) MountID {
+	if !w.FS.dentries[p.Dentry].Mounted {
+		return 0
+	}
+	return w.mounted[p]
+}
+
+// Top crosses the mounts that are stacked on a place and returns the root of the topmost.
+func (w *World) Top(p Path) Path {
+	for {
+		id := w.MountedAt(p)
+		if id == 0 {
+			return p
+		}
+		p = Path{id, w.Mounts[id].Root}
+	}
+}
+
+// PathText returns the path of a place as the root of its mount namespace sees it.
+func (w *World) PathText(p Path) string {
+	if p.Mount == 0 || int(p.Mount) >= len(w.Mounts) {
+		if p.Dentry == 0 {
+			return ""
+		}
+		return w.FS.Path(p.Dentry)
+	}
+	text := ""
+	for range 64 {
+		m := &w.Mounts[p.Mount]
+		if d := p.Dentry; d != m.Root {
+			s := ""
+			for d != m.Root && w.FS.dentries[d].Parent != d {
+				s = "/" + w.FS.dentries[d].Name + s
+				d = w.FS.dentries[d].Parent
+			}
+			text = s + text
+		}
+		if m.Parent == p.Mount {
+			break
+		}
+		p = Path{m.Parent, m.At}
+	}
+	if text == "" {
+		return "/"
+	}
+	return text
+}
