@@ -22,6 +22,7 @@ type World struct {
 	FS       *FS
 	Sysctls  [kernel.NumSysctls]Fact[int]
 	LSMs     Fact[[]string] // active modules in the kernel's order
+	BPFHooks Fact[[]string] // LSM hooks on which a BPF program sits
 	Refusals []Refusal
 	Findings []story.Finding
 	Sources  []story.Source

@@ -1,0 +1,194 @@
+// Package overlay is overlayfs: which layer serves a name, what a write copies up, and the second permission check on
+// behalf of whoever mounted it. It follows fs/overlayfs.
+package overlay
+
+import (
+	"syscallstory/check"
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// Merger makes overlay filesystems for an input that builds a world.
+type Merger struct{}
+
+// NewOverlay adds an overlay of the layers that sb.Overlay names. Its root merges theirs.
+func (Merger) NewOverlay(fs *world.FS, sb world.SB) world.SBID {
+	ov := sb.Overlay
+	var layers []world.DentryID
+	if ov.Upper != 0 {
+		layers = append(layers, ov.Upper)
+	} else {
+		sb.Flags |= world.SBReadOnly
+	}
+	layers = append(layers, ov.Lower...)
+	sb.Type = "overlay"
+	src := &layered{ov: ov}
+	sb.Source = src
+	root := *fs.I(layers[0])
+	root.Layers, root.Layer, root.Whole = layers, src.layer(fs, layers[0]), false
+	return fs.NewSB(sb, root)
+}
+
+// layered is the Source that merges layers.
+type layered struct{ ov *world.Overlay }
+
+// Upper is the number of the upper layer in an inode; the lower layers follow from the top.
+const Upper = 1
+
+// layer numbers the layer that a real object belongs to; each layer is a filesystem of its own in the world.
+func (s *layered) layer(fs *world.FS, real world.DentryID) uint8 {
+	sb := fs.I(real).SB
+	if s.ov.Upper != 0 && fs.I(s.ov.Upper).SB == sb {
+		return Upper
+	}
+	for i, l := range s.ov.Lower {
+		if fs.I(l).SB == sb {
+			return uint8(i) + Upper + 1
+		}
+	}
+	return 0
+}
+
+// Lookup merges a name (ovl_lookup): the first non-directory wins, directories are collected until an opaque one, a whiteout
+// ends the search.
+func (s *layered) Lookup(fs *world.FS, dir world.DentryID, name string) (world.DentryID, world.State) {
+	layers := fs.I(dir).Layers
+	if len(layers) == 0 {
+		return 0, world.Unsure
+	}
+	var found []world.DentryID
+search:
+	for _, l := range layers {
+		d, st := fs.Lookup(l, name)
+		switch st {
+		case world.Absent:
+			continue
+		case world.Unsure:
+			if len(found) == 0 {
+				return 0, world.Unsure
+			}
+			found = append(found, d)
+			break search
+		}
+		ino := fs.I(d)
+		switch {
+		case ino.Whited:
+			break search
+		case ino.Is(world.TypeDir):
+			found = append(found, d)
+			if ino.Opaque {
+				break search
+			}
+		default:
+			if len(found) == 0 {
+				found = append(found, d)
+			}
+			break search
+		}
+	}
+	if len(found) == 0 {
+		return 0, world.Absent
+	}
+	ino := *fs.I(found[0])
+	ino.SB, ino.Layers, ino.Layer, ino.Whole = fs.I(dir).SB, found, s.layer(fs, found[0]), false
+	return fs.Add(dir, name, ino), world.Present
+}
+
+// LayerName names a layer in the words of the mount.
+func LayerName(ov *world.Overlay, layer uint8) string {
+	switch i := int(layer) - Upper - 1; {
+	case layer == Upper:
+		return "the upper layer"
+	case i >= 0 && i < len(ov.Names):
+		return "lower layer " + ov.Names[i]
+	}
+	return "a layer that is not known"
+}
+
+// Ops are overlayfs's own rules.
+type Ops struct{}
+
+// Permission is ovl_permission: the task on the merged inode, then the mounter on the real one. A write to a lower object
+// asks the mounter for reading only, because copying up reads it.
+func (Ops) Permission(c *check.Check, cr *world.Cred, p world.Path, mask check.Mask) story.Errno {
+	if e := c.Hooks.GenericPermission(c, cr, p, mask); e != 0 {
+		return e
+	}
+	fs := c.W.FS
+	ino := fs.I(p.Dentry)
+	ov := fs.SB(ino.SB).Overlay
+	if len(ino.Layers) == 0 {
+		return 0
+	}
+	real := fs.I(ino.Layers[0])
+	special := !real.Is(world.TypeReg) && !real.Is(world.TypeDir) && !real.Is(world.TypeLink)
+	if ino.Layer != Upper && !special && mask&check.MayWrite != 0 {
+		mask = mask&^(check.MayWrite|check.MayAppend) | check.MayRead
+	}
+	mode, uid, gid, at := uint64(real.Mode), real.UID, real.GID, real.At
+	c.Mute()
+	e := c.Hooks.InodePermission(c, &ov.Mounter, world.Path{Dentry: ino.Layers[0]}, mask)
+	missing := c.Unmute()
+	s := story.Step{Code: story.OverlayMounter, Errno: story.EACCES, Op: mask.Op(real.Is(world.TypeDir)), Cred: 1, Obj: p.Ref(),
+		Fact: [3]story.Origin{at, at}, Val: [3]uint64{mode, uint64(uid)<<32 | uint64(gid), uint64(ov.Mounter.UserNS)}}
+	switch {
+	case e != 0:
+		s.Errno = e
+		return c.Deny(s)
+	case missing:
+		c.Unknown(s)
+	case c.Recording() && mask&(check.MayRead|check.MayWrite) != 0:
+		c.Pass(s)
+	}
+	return 0
+}
+
+// Served tells which layer an object comes from.
+func (Ops) Served(c *check.Check, p world.Path) {
+	if !c.Recording() {
+		return
+	}
+	ino := c.W.FS.I(p.Dentry)
+	if len(ino.Layers) == 0 {
+		return
+	}
+	ov := c.W.FS.SB(ino.SB).Overlay
+	c.Pass(story.Step{Code: story.OverlayServes, Op: story.OpLook, Obj: p.Ref(), Fact: [3]story.Origin{0, ino.At},
+		Val: [3]uint64{c.Word(LayerName(ov, ino.Layer)), c.Word(c.W.FS.Path(ino.Layers[0]))}})
+}
+
+// CopyUp is ovl_maybe_copy_up for a regular file: an owner that the mounter cannot map is refused.
+func (Ops) CopyUp(c *check.Check, p world.Path, truncate bool) story.Errno {
+	fs := c.W.FS
+	ino := fs.I(p.Dentry)
+	ov := fs.SB(ino.SB).Overlay
+	if ino.Layer == Upper {
+		return 0
+	}
+	s := story.Step{Code: story.OverlayCopyUp, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}
+	if ino.Layer == 0 || ino.Known&world.KnownSize == 0 {
+		c.Unknown(s)
+		return 0
+	}
+	ns := &c.W.UserNS[ov.Mounter.UserNS]
+	if ino.Known&world.KnownOwner != 0 && !(ns.MapsUID(ino.UID) && ns.MapsGID(ino.GID)) {
+		return c.Deny(story.Step{Code: story.UserNSCopyUp, Errno: story.EOVERFLOW, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At},
+			Val: [3]uint64{uint64(ino.UID)<<32 | uint64(ino.GID), uint64(ov.Mounter.UserNS)}})
+	}
+	n := ino.Size
+	if truncate {
+		n = 0
+	}
+	s.Val = [3]uint64{uint64(n), c.Word(LayerName(ov, ino.Layer))}
+	c.Pass(s)
+	if c.Recording() {
+		c.Effect(story.Effect{Kind: "copied-up", Path: c.W.PathText(p), Bytes: &n})
+	}
+	return 0
+}
+
+// Create tells that a new name lands in the upper layer.
+func (Ops) Create(c *check.Check, dir world.Path, name string) story.Errno {
+	c.Pass(story.Step{Code: story.OverlayName, Op: story.OpCreate, Cred: 1, Obj: dir.Ref(), Val: [3]uint64{c.Word(name)}})
+	return 0
+}
