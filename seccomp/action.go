@@ -1,0 +1,64 @@
+// Package seccomp is seccomp-bpf: profiles as container engines write them, their resolution against a capability set, an
+// architecture and a kernel, the program that they compile to, and the machine that runs it. It follows kernel/seccomp.c.
+//
+// # What a profile means
+//
+// A rule matches a call if it names the call and every one of its argument conditions holds. Two conditions on the same
+// argument make two rules, as runc loads them. Of the rules that match, the strictest action counts, in the kernel's
+// order of precedence; among equal actions the first rule of the profile. If none matches, the default action counts. A
+// call of an ABI that the profile does not list ends the thread, as libseccomp compiles it.
+package seccomp
+
+import "fmt"
+
+// Action is what a filter answers: an action in the upper half, its data in the lower, as in SECCOMP_RET_*.
+type Action uint32
+
+const (
+	KillThread  Action = 0x00000000
+	KillProcess Action = 0x80000000
+	Trap        Action = 0x00030000
+	Errno       Action = 0x00050000
+	UserNotif   Action = 0x7fc00000
+	Trace       Action = 0x7ff00000
+	Log         Action = 0x7ffc0000
+	Allow       Action = 0x7fff0000
+)
+
+// MaxErrno is the largest errno that a filter can answer; the kernel caps what is larger.
+const MaxErrno = 4095
+
+// Kind returns the action without its data. What the kernel does not know acts as KillProcess.
+func (a Action) Kind() Action {
+	switch k := a & 0xffff0000; k {
+	case KillThread, KillProcess, Trap, Errno, UserNotif, Trace, Log, Allow:
+		return k
+	}
+	return KillProcess
+}
+
+// Data returns the action's 16 bits of data: the errno of Errno, capped as the kernel does.
+func (a Action) Data() uint16 {
+	d := uint16(a)
+	if a.Kind() == Errno && d > MaxErrno {
+		d = MaxErrno
+	}
+	return d
+}
+
+// Stricter reports whether a wins over b where both are answered (lower is stricter, KillProcess being negative).
+func (a Action) Stricter(b Action) bool { return int32(a.Kind()) < int32(b.Kind()) }
+
+var actionNames = map[Action]string{KillThread: "KILL_THREAD", KillProcess: "KILL_PROCESS", Trap: "TRAP", Errno: "ERRNO", UserNotif: "USER_NOTIF", Trace: "TRACE", Log: "LOG", Allow: "ALLOW"}
+
+// String prints the action as the kernel's documentation does, with its data in brackets.
+func (a Action) String() string {
+	s := actionNames[a.Kind()]
+	if k := a.Kind(); k == Errno || k == Trace && a.Data() != 0 || k == Trap && a.Data() != 0 {
+		s += fmt.Sprintf("(%d)", a.Data())
+	}
+	return s
+}
+
+var profileActions = map[string]Action{"SCMP_ACT_KILL": KillThread, "SCMP_ACT_KILL_THREAD": KillThread, "SCMP_ACT_KILL_PROCESS": KillProcess, "SCMP_ACT_TRAP": Trap,
+	"SCMP_ACT_ERRNO": Errno, "SCMP_ACT_NOTIFY": UserNotif, "SCMP_ACT_TRACE": Trace, "SCMP_ACT_LOG": Log, "SCMP_ACT_ALLOW": Allow}

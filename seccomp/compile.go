@@ -1,0 +1,232 @@
+package seccomp
+
+import (
+	"fmt"
+	"slices"
+
+	"syscallstory/syscalls"
+)
+
+// Compile turns a resolved profile into a program: a branch on the ABI, then a binary search over ranges of numbers that
+// get the same answer, then the argument conditions of the few calls that have some. Rules that the kernel's release would
+// decide are left out where the release is not known.
+func (r *Resolved) Compile() (Program, error) {
+	b := &builder{}
+	top := b.ret(KillThread) // an ABI that the profile does not list
+	for _, arch := range []struct {
+		audit uint32
+		abis  []syscalls.ABI
+	}{{syscalls.I386.Audit(), r.only(syscalls.I386)}, {syscalls.ARM64.Audit(), r.only(syscalls.ARM64)}, {syscalls.X8664.Audit(), r.only(syscalls.X8664, syscalls.X32)}} {
+		if len(arch.abis) == 0 {
+			continue
+		}
+		b.rets = map[Action]int{}
+		ranges := r.ranges(arch.abis)
+		tree := b.search(ranges)
+		tree = b.emit(Insn{Code: ldAbs, K: 0}, tree)
+		top = b.branch(Insn{Code: jeqK, K: arch.audit}, tree, top)
+	}
+	b.emit(Insn{Code: ldAbs, K: 4}, top)
+	slices.Reverse(b.code)
+	if err := Program(b.code).Check(); err != nil {
+		return nil, fmt.Errorf("the profile does not compile: %w", err)
+	}
+	return b.code, nil
+}
+
+func (r *Resolved) only(want ...syscalls.ABI) []syscalls.ABI {
+	var out []syscalls.ABI
+	for _, a := range r.ABIs {
+		if slices.Contains(want, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// span is consecutive numbers, from first to the next span's first, with one answer.
+type span struct {
+	first  uint32
+	action Action
+	rules  []*Rule // strictest first; nil: the answer is constant
+}
+
+// ranges lists the spans of an architecture's numbers in ascending order.
+func (r *Resolved) ranges(abis []syscalls.ABI) []span {
+	def := r.Profile.Default
+	spans := []span{{0, def, nil}}
+	next := uint32(0)
+	for _, abi := range abis {
+		for _, name := range syscalls.Names(abi) {
+			nr, _ := syscalls.Lookup(abi, name)
+			action, rules := r.answer(name)
+			if nr != next {
+				spans = append(spans, span{next, def, nil})
+			}
+			spans = append(spans, span{nr, action, rules})
+			next = nr + 1
+		}
+	}
+	spans = append(spans, span{next, def, nil})
+	if !slices.Contains(abis, syscalls.X32) && slices.Contains(abis, syscalls.X8664) {
+		spans = append(spans, span{syscalls.X32Bit, KillThread, nil})
+	}
+	out := spans[:1]
+	for _, s := range spans[1:] {
+		last := &out[len(out)-1]
+		if s.first == last.first {
+			*last = s
+			continue
+		}
+		if last.rules == nil && s.rules == nil && last.action == s.action {
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// answer returns what a call gets: a constant, or the conditional rules in order of precedence with the constant behind them.
+func (r *Resolved) answer(name string) (Action, []*Rule) {
+	var conds []*Rule
+	action, fixed := r.Profile.Default, false
+	for _, i := range r.byName[name] {
+		rule := &r.Profile.Rules[i]
+		switch {
+		case slices.Contains(r.Maybe, i):
+		case len(rule.Args) > 0:
+			// Behind a constant that is as strict, a condition never decides.
+			if !fixed || rule.Action.Stricter(action) {
+				conds = append(conds, rule)
+			}
+		case !fixed || rule.Action.Stricter(action):
+			action, fixed = rule.Action, true
+		}
+	}
+	if fixed {
+		conds = slices.DeleteFunc(conds, func(c *Rule) bool { return action.Stricter(c.Action) })
+	}
+	slices.SortStableFunc(conds, func(a, c *Rule) int {
+		switch {
+		case a.Action.Stricter(c.Action):
+			return -1
+		case c.Action.Stricter(a.Action):
+			return 1
+		}
+		return 0
+	})
+	return action, conds
+}
+
+// builder emits a program from its end: an instruction can jump only to what is already there.
+type builder struct {
+	code []Insn // reversed
+	rets map[Action]int
+}
+
+// A label is the number of instructions from the end of the program up to and including its target.
+
+// ret returns a label of an instruction that answers with an action, near enough to jump to.
+func (b *builder) ret(a Action) int {
+	if b.rets == nil {
+		b.rets = map[Action]int{}
+	}
+	if l, ok := b.rets[a]; ok && len(b.code)-l < 200 {
+		return l
+	}
+	b.code = append(b.code, Insn{Code: retK, K: uint32(a)})
+	b.rets[a] = len(b.code)
+	return len(b.code)
+}
+
+// emit puts an instruction in front of the one at next, which must come right behind it.
+func (b *builder) emit(in Insn, next int) int {
+	if next != len(b.code) {
+		b.code = append(b.code, Insn{Code: ja, K: uint32(len(b.code) - next)})
+	}
+	b.code = append(b.code, in)
+	return len(b.code)
+}
+
+// branch emits a conditional jump. A target that is too far away gets a jump of its own.
+func (b *builder) branch(in Insn, yes, no int) int {
+	if len(b.code)-yes > 254 {
+		b.code = append(b.code, Insn{Code: ja, K: uint32(len(b.code) - yes)})
+		yes = len(b.code)
+	}
+	if len(b.code)-no > 255 {
+		b.code = append(b.code, Insn{Code: ja, K: uint32(len(b.code) - no)})
+		no = len(b.code)
+	}
+	in.JT, in.JF = uint8(len(b.code)-yes), uint8(len(b.code)-no)
+	b.code = append(b.code, in)
+	return len(b.code)
+}
+
+// search emits a balanced search for A among spans.
+func (b *builder) search(spans []span) int {
+	if len(spans) == 1 {
+		return b.leaf(spans[0])
+	}
+	mid := len(spans) / 2
+	low := b.search(spans[:mid])
+	high := b.search(spans[mid:])
+	return b.branch(Insn{Code: jgeK, K: spans[mid].first}, high, low)
+}
+
+// leaf emits the argument conditions of one span.
+func (b *builder) leaf(s span) int {
+	if s.rules == nil {
+		return b.ret(s.action)
+	}
+	next := b.ret(s.action)
+	for i := len(s.rules) - 1; i >= 0; i-- {
+		rule := s.rules[i]
+		if rule.separate() {
+			for j := len(rule.Args) - 1; j >= 0; j-- {
+				next = b.cond(rule.Args[j], b.ret(rule.Action), next)
+			}
+			continue
+		}
+		yes := b.ret(rule.Action)
+		for j := len(rule.Args) - 1; j >= 0; j-- {
+			yes = b.cond(rule.Args[j], yes, next)
+		}
+		next = yes
+	}
+	return next
+}
+
+// cond emits one condition on a 64-bit argument, which is loaded as two words.
+func (b *builder) cond(a Arg, yes, no int) int {
+	lo, hi := uint32(16+8*uint32(a.Index)), uint32(20+8*uint32(a.Index))
+	vlo, vhi := uint32(a.Value), uint32(a.Value>>32)
+	load := func(off uint32, then int) int { return b.emit(Insn{Code: ldAbs, K: off}, then) }
+	switch a.Op {
+	case NE:
+		a.Op = EQ
+		return b.cond(a, no, yes)
+	case LT:
+		a.Op = GE
+		return b.cond(a, no, yes)
+	case LE:
+		a.Op = GT
+		return b.cond(a, no, yes)
+	case EQ:
+		low := load(lo, b.branch(Insn{Code: jeqK, K: vlo}, yes, no))
+		return load(hi, b.branch(Insn{Code: jeqK, K: vhi}, low, no))
+	case GT, GE:
+		code := uint16(jgtK)
+		if a.Op == GE {
+			code = jgeK
+		}
+		low := load(lo, b.branch(Insn{Code: code, K: vlo}, yes, no))
+		equal := b.branch(Insn{Code: jeqK, K: vhi}, low, no)
+		return load(hi, b.branch(Insn{Code: jgtK, K: vhi}, yes, equal))
+	}
+	wlo, whi := uint32(a.ValueTwo), uint32(a.ValueTwo>>32)
+	low := b.branch(Insn{Code: jeqK, K: wlo}, yes, no)
+	low = load(lo, b.emit(Insn{Code: andK, K: vlo}, low))
+	high := b.branch(Insn{Code: jeqK, K: whi}, low, no)
+	return load(hi, b.emit(Insn{Code: andK, K: vhi}, high))
+}
