@@ -89,6 +89,7 @@ type Check struct {
 	Ops   []Ops // by superblock, nil where the generic rules hold
 	Depth uint8 // symbolic links followed
 
+	override  world.Cred
 	rec       []story.Step
 	recording bool
 	words     []string
@@ -97,6 +98,7 @@ type Check struct {
 	forgave   bool // the last forgiven occurrence was met
 	unsure    ErrnoSet
 	blocks    bool
+	noStart   bool // an unknown check may keep the container from being started
 	maybe     bool // an unknown check may make the call wait
 	decided   story.Step
 	denied    bool
@@ -136,7 +138,7 @@ func (c *Check) Reset(record bool, forgiven []story.Step) {
 	c.Depth = 0
 	c.rec, c.words, c.effects = c.rec[:0], c.words[:0], c.effects[:0]
 	c.recording, c.forgiven, c.forgave = record, forgiven, false
-	c.unsure, c.blocks, c.maybe, c.denied, c.muted = ErrnoSet{}, false, false, false, false
+	c.unsure, c.blocks, c.maybe, c.noStart, c.denied, c.muted = ErrnoSet{}, false, false, false, false, false
 }
 
 // Mute begins a check that is part of another one, as an overlay's question on behalf of its mounter: its steps are not
@@ -147,6 +149,12 @@ func (c *Check) Mute() { c.muted, c.mutedMiss = true, false }
 func (c *Check) Unmute() (missing bool) {
 	c.muted = false
 	return c.mutedMiss
+}
+
+// Override replaces the credentials for the rest of the call, as access(2) does.
+func (c *Check) Override(cr world.Cred) {
+	c.override = cr
+	c.Cred = &c.override
 }
 
 // Recording reports whether steps are kept, so that their words can be prepared only then.
@@ -204,6 +212,26 @@ func (c *Check) Deny(s story.Step) story.Errno {
 	return c.Refuse(s)
 }
 
+// DenyStart is Deny for what keeps the container from being started: no call is made, so there is no errno.
+func (c *Check) DenyStart(s story.Step) bool { return c.end(s, story.Deny) }
+
+// Kill records a check that ends the task; false if the occurrence is forgiven.
+func (c *Check) Kill(s story.Step) bool { return c.end(s, story.Kill) }
+
+func (c *Check) end(s story.Step, o story.Outcome) bool {
+	for i := range c.forgiven {
+		if c.forgiven[i].Same(&s) {
+			c.forgave = true
+			c.record(s, story.Allow)
+			return false
+		}
+	}
+	c.record(s, o)
+	s.Outcome = o
+	c.decided, c.denied = s, true
+	return true
+}
+
 // Refuse is Deny for what cannot be forgiven: where the object is missing there is nothing to go on with.
 func (c *Check) Refuse(s story.Step) story.Errno {
 	if c.muted {
@@ -241,6 +269,9 @@ func (c *Check) Blocks() { c.blocks = true }
 // MayBlock says that the call waits in one of the branches that are possible.
 func (c *Check) MayBlock() { c.maybe = true }
 
+// MayNotStart says that in one of the branches that are possible the container is never started.
+func (c *Check) MayNotStart() { c.noStart = true }
+
 // Effect adds what the call changes when it succeeds.
 func (c *Check) Effect(e story.Effect) {
 	if c.recording {
@@ -274,7 +305,7 @@ func (c *Check) End(e story.Errno) End {
 	case e == 0:
 		end.Verdict = story.Allowed
 	}
-	if c.unsure == (ErrnoSet{}) && !c.maybe {
+	if c.unsure == (ErrnoSet{}) && !c.maybe && !c.noStart {
 		return end
 	}
 	end.Possible = c.unsure
@@ -283,7 +314,7 @@ func (c *Check) End(e story.Errno) End {
 		end.Verdict, end.Sure = story.Undetermined, false
 		return end
 	}
-	end.Sure = end.Possible.Len() == 1
+	end.Sure = end.Possible.Len() == 1 && !c.noStart
 	if end.Sure {
 		end.Possible = ErrnoSet{}
 	}

@@ -664,3 +664,20 @@ func (rule *Rule) may(args *[6]uint64, unknown uint8) (yes, no bool) {
 	}
 	return !any, any
 }
+
+// Depends reports whether the answer to a call may depend on one of the unknown registers or on a rule of Maybe.
+func (r *Resolved) Depends(name string, unknown uint8) bool {
+	for _, i := range r.byName[name] {
+		for _, m := range r.Maybe {
+			if m == i {
+				return true
+			}
+		}
+		for _, a := range r.Profile.Rules[i].Args {
+			if unknown>>a.Index&1 != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

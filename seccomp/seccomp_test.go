@@ -244,7 +244,7 @@ func TestParseErrors(t *testing.T) {
 		`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"]}]}`:                                                          "a rule has no action",
 		`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_LOG"}]}`:                                                "a rule names no syscall",
 		`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_LOG","args":[{"index":6}]}]}`:          "arguments 0 to 5",
-		`{"defaultAction":"SCMP_ACT_ALLOW"} x`:                                                                                     "invalid character",
+		`{"defaultAction":"SCMP_ACT_ALLOW"} x`:                                                                                     "something follows the profile",
 		`{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":70000}`:                                                               "is not a number of 0 to 65535",
 		`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_LOG","includes":{"caps":["CAP_X"]}}]}`: `unknown capability "CAP_X"`,
 	} {

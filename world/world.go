@@ -35,6 +35,7 @@ type Refusal struct {
 	Code    story.Code
 	Outcome story.Outcome
 	Facts   [3]string
+	Number  uint64
 	At      story.Origin
 }
 

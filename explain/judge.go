@@ -1,0 +1,160 @@
+// Package explain judges calls: it binds the mechanisms to a world and holds the routes, one plain function a syscall, each
+// in the order of the kernel's own.
+package explain
+
+import (
+	"fmt"
+
+	"syscallstory/check"
+	"syscallstory/kernel"
+	"syscallstory/lsm"
+	"syscallstory/seccomp"
+	"syscallstory/story"
+	"syscallstory/syscalls"
+	"syscallstory/vfs"
+	"syscallstory/world"
+)
+
+// Judge judges calls of one task. It is for one goroutine; each needs its own.
+type Judge struct {
+	w       *world.World
+	c       check.Check
+	abi     syscalls.ABI
+	filters []*filter
+	stack   seccomp.Stack
+}
+
+// filter is one of the task's seccomp filters, compiled.
+type filter struct {
+	world.Filter
+	profile *seccomp.Resolved
+	program seccomp.Program
+	open    bool // it has rules that the kernel's release, which is not known, would decide
+}
+
+// DefaultProfile returns the text and the file name of an engine's default seccomp profile.
+type DefaultProfile func(engine string) (file string, text []byte, err error)
+
+// Bind prepares a judge: it compiles the task's filters and attaches the rules of filesystems and security modules.
+func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
+	j := &Judge{w: w}
+	if w.Arch != "" {
+		abi, ok := syscalls.ParseABI(w.Arch)
+		if !ok {
+			return nil, fmt.Errorf("architecture %s is not modelled: x86_64 and arm64 are", w.Arch)
+		}
+		j.abi = abi
+	}
+	for _, f := range w.Task.Seccomp.Filters {
+		file, text := f.File, f.JSON
+		if f.Engine != "" {
+			var err error
+			if file, text, err = defaults(f.Engine); err != nil {
+				return nil, err
+			}
+		}
+		p, err := seccomp.Parse(file, text)
+		if err != nil {
+			return nil, err
+		}
+		fl := &filter{Filter: f, profile: p.Resolve(seccomp.Target{ABI: j.abi, Caps: f.Caps, Kernel: w.Kernel})}
+		fl.open = len(fl.profile.Maybe) > 0
+		if fl.program, err = fl.profile.Compile(); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		for _, warn := range p.Warnings {
+			if f.Engine == "" {
+				w.Findings = append(w.Findings, story.Finding{Severity: "warning", Text: warn.Msg, At: &story.Place{File: file, Line: warn.At.Line, Col: warn.At.Col}})
+			}
+		}
+		j.filters = append(j.filters, fl)
+		j.stack = append(j.stack, fl.program)
+	}
+	j.c = check.Check{W: w, K: w.Kernel, Hooks: vfs.Hooks{}, LSM: lsm.New(w), Ops: make([]check.Ops, w.FS.NumSB())}
+	for i := 1; i < w.FS.NumSB(); i++ {
+		j.c.Ops[i] = vfs.OpsFor(w.FS.SB(world.SBID(i)))
+	}
+	return j, nil
+}
+
+// ABI returns the calling convention of the task.
+func (j *Judge) ABI() syscalls.ABI { return j.abi }
+
+// Verdict judges a call without telling its story. It does not allocate once the world is warm.
+func (j *Judge) Verdict(call *syscalls.Call) check.End { return j.judge(call, false, nil) }
+
+// judge runs the gates: refusals before the container exists, seccomp, the call's existence, its route.
+func (j *Judge) judge(call *syscalls.Call, record bool, forgiven []story.Step) check.End {
+	c := &j.c
+	c.Reset(record, forgiven)
+	if len(j.w.Refusals) > 0 && j.refused() {
+		return check.End{Verdict: story.Denied, Sure: true}
+	}
+	errno, killed, ran := j.seccomp(call)
+	if killed {
+		return check.End{Verdict: story.Killed, Sure: true}
+	}
+	if !ran {
+		return c.End(errno)
+	}
+	if e := j.exists(call); e != 0 {
+		return c.End(e)
+	}
+	r := routes[call.Name]
+	if r == nil {
+		c.Unknown(story.Step{Code: story.NoRoute, Op: story.OpEnter, Val: [3]uint64{c.Word(call.Name)}})
+		return check.End{Verdict: story.Undetermined}
+	}
+	return c.End(r(c, call))
+}
+
+// refused tells what kubelet and runtime check before the container exists; true if one of them would not start it.
+func (j *Judge) refused() bool {
+	c := &j.c
+	for i := range j.w.Refusals {
+		r := &j.w.Refusals[i]
+		s := story.Step{Code: r.Code, Op: story.OpStart, Fact: [3]story.Origin{r.At, r.At, r.At}}
+		for k, f := range r.Facts {
+			s.Val[k] = c.Word(f)
+		}
+		if r.Code == story.RunAsNonRoot {
+			s.Val[0] = r.Number
+		}
+		switch r.Outcome {
+		case story.Allow:
+			c.Pass(s)
+		case story.Unknown:
+			c.Unknown(s)
+			c.MayNotStart()
+		case story.Deny:
+			if c.DenyStart(s) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// exists refuses a call that the kernel's release does not have yet.
+func (j *Judge) exists(call *syscalls.Call) story.Errno {
+	major, minor := syscalls.Since(call.ABI, call.Name)
+	if major == 0 {
+		return 0
+	}
+	c := &j.c
+	answer := j.w.Kernel.AtLeast(major, minor)
+	if answer == kernel.Yes {
+		return 0
+	}
+	s := story.Step{Code: story.NoSyscall, Errno: story.ENOSYS, Op: story.OpEnter, Fact: [3]story.Origin{0, j.w.KernelAt}}
+	if c.Recording() {
+		s.Val = [3]uint64{c.Word(call.Name), c.Word(fmt.Sprintf("%d.%d", major, minor))}
+	}
+	if answer == kernel.No {
+		return c.Refuse(s)
+	}
+	if major > 4 { // releases before 5.0 run nowhere any more that this tool is used
+		c.Unknown(s)
+	}
+	return 0
+}

@@ -1,0 +1,203 @@
+package files
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// dir is a Source that reads a directory of this machine, name by name, without following any link.
+type dir struct {
+	w    *world.World
+	base string
+	fd   int
+	over map[string]entry
+}
+
+// Dir makes a filesystem from a directory of this machine. What a name's attributes are is read when it is looked up. spec,
+// if there is one, gives owners and modes for what lost them in a copy.
+func Dir(w *world.World, sb world.SB, base, specFile string, spec []byte) (world.SBID, error) {
+	st, err := os.Stat(base)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", base, errors.Unwrap(err))
+	}
+	if !st.IsDir() {
+		return 0, fmt.Errorf("%s: it is not a directory", base)
+	}
+	fd, err := unix.Open(base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", base, err)
+	}
+	s := &dir{w: w, base: filepath.Clean(base), fd: fd, over: map[string]entry{}}
+	if spec != nil {
+		entries, err := parseSpec(specFile, spec)
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range entries {
+			s.over[e.name] = e
+		}
+	}
+	sb.Source = s
+	root, ok := s.read("/", specFile)
+	if !ok {
+		return 0, fmt.Errorf("%s: it cannot be read", base)
+	}
+	return w.FS.NewSB(sb, root), nil
+}
+
+// Lookup reads one name.
+func (s *dir) Lookup(fs *world.FS, d world.DentryID, name string) (world.DentryID, world.State) {
+	p := fs.Path(d)
+	if p != "/" {
+		p += "/"
+	}
+	p += name
+	if !fs.I(d).Is(world.TypeDir) {
+		return 0, world.Absent
+	}
+	ino, ok := s.read(p, "")
+	if !ok {
+		if s.missing(p) {
+			return 0, world.Absent
+		}
+		return 0, world.Unsure
+	}
+	return fs.Add(d, name, ino), world.Present
+}
+
+// missing reports whether the name is known not to be there.
+func (s *dir) missing(p string) bool {
+	var st unix.Stat_t
+	err := unix.Fstatat(s.fd, "."+p, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENAMETOOLONG)
+}
+
+// read reads the attributes of a path whose parents are no links.
+func (s *dir) read(p, specFile string) (world.Inode, bool) {
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	fd, err := unix.Openat2(s.fd, "."+p, &how)
+	if err != nil {
+		return world.Inode{}, false
+	}
+	defer unix.Close(fd)
+	var st unix.Statx_t
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, &st); err != nil {
+		return world.Inode{}, false
+	}
+	full := filepath.Join(s.base, p)
+	ino := world.Inode{Mode: st.Mode, UID: world.KUID(st.Uid), GID: world.KGID(st.Gid), Nlink: st.Nlink, Size: int64(st.Size), Major: st.Rdev_major, Minor: st.Rdev_minor,
+		Known: world.KnownType | world.KnownPerm | world.KnownOwner | world.KnownSize}
+	if st.Attributes_mask&unix.STATX_ATTR_IMMUTABLE != 0 {
+		ino.Known |= world.KnownAttr
+		if st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
+			ino.Attr |= world.AttrImmutable
+		}
+		if st.Attributes&unix.STATX_ATTR_APPEND != 0 {
+			ino.Attr |= world.AttrAppend
+		}
+	}
+	proc := fmt.Sprintf("/proc/self/fd/%d", fd)
+	switch ino.Type() {
+	case world.TypeLink:
+		buf := make([]byte, 4096)
+		n, err := unix.Readlinkat(fd, "", buf)
+		if err != nil {
+			return world.Inode{}, false
+		}
+		ino.Link = string(buf[:n])
+		ino.Known |= world.KnownACL
+	case world.TypeChar:
+		ino.Whited = st.Rdev_major == 0 && st.Rdev_minor == 0
+		ino.Known |= world.KnownACL
+	default:
+		if acl, ok := readACL(proc); ok {
+			ino.ACL = acl
+			ino.Known |= world.KnownACL
+		}
+	}
+	place := story.Place{File: full, Text: "lstat " + full}
+	if e, ok := s.over[p]; ok {
+		place = story.Place{File: specFile, Line: e.line, Col: 1, Text: "the node file's list of owners"}
+		if e.have&world.KnownPerm != 0 {
+			ino.Mode = ino.Mode&world.TypeMask | e.ino.Mode&0o7777
+		}
+		if e.have&world.KnownOwner != 0 {
+			ino.UID, ino.GID = e.ino.UID, e.ino.GID
+		}
+	}
+	place.File = ""
+	ino.At = s.w.Add(place)
+	return ino, true
+}
+
+// readACL reads an access ACL. No ACL is an answer, no support for them too.
+func readACL(p string) ([]world.ACLEntry, bool) {
+	buf := make([]byte, 4096)
+	n, err := unix.Getxattr(p, "system.posix_acl_access", buf)
+	switch {
+	case errors.Is(err, unix.ENODATA), errors.Is(err, unix.EOPNOTSUPP):
+		return nil, true
+	case err != nil:
+		return nil, false
+	}
+	return decodeACL(buf[:n])
+}
+
+// decodeACL reads the kernel's form: a version, then tag, permission and id of each entry.
+func decodeACL(b []byte) ([]world.ACLEntry, bool) {
+	if len(b) < 4 || (len(b)-4)%8 != 0 || binary.LittleEndian.Uint32(b) != 2 {
+		return nil, false
+	}
+	tags := map[uint16]world.ACLTag{1: world.ACLUserObj, 2: world.ACLUser, 4: world.ACLGroupObj, 8: world.ACLGroup, 16: world.ACLMask, 32: world.ACLOther}
+	var acl []world.ACLEntry
+	for b = b[4:]; len(b) > 0; b = b[8:] {
+		tag, ok := tags[binary.LittleEndian.Uint16(b)]
+		if !ok {
+			return nil, false
+		}
+		acl = append(acl, world.ACLEntry{Tag: tag, Perm: uint8(binary.LittleEndian.Uint16(b[2:])), ID: binary.LittleEndian.Uint32(b[4:])})
+	}
+	if len(acl) == 3 {
+		return nil, true // nothing beyond the mode bits
+	}
+	return acl, true
+}
+
+// ReadFile reads a file below the base of a directory, confined to it.
+func ReadFile(base, p string, limit int64) ([]byte, error) {
+	root, err := os.OpenRoot(base)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := root.Open(strings.TrimPrefix(p, "/"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: it is not a regular file", p)
+	}
+	if st.Size() > limit {
+		return nil, fmt.Errorf("%s: it has %d bytes, at most %d are read", p, st.Size(), limit)
+	}
+	b := make([]byte, st.Size())
+	n, err := f.ReadAt(b, 0)
+	if int64(n) != st.Size() && err != nil {
+		return nil, err
+	}
+	return b[:n], nil
+}

@@ -1,0 +1,243 @@
+// Package files gives the files of an image, a host or a volume to a world: from a directory of this machine, or from a
+// specification in the format of mtree(5), where no real files are at hand.
+package files
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// MaxSpec is the largest specification that is read, in bytes.
+const MaxSpec = 8 << 20
+
+// entry is one line of a specification.
+type entry struct {
+	name string
+	ino  world.Inode
+	have world.Known
+	line int
+}
+
+// parseSpec reads the keywords type, mode, uid, gid, size, link, nlink, device, flags and acl of mtree(5), with /set.
+func parseSpec(file string, text []byte) ([]entry, error) {
+	if len(text) > MaxSpec {
+		return nil, fmt.Errorf("%s: the specification has %d bytes, at most %d are read", file, len(text), MaxSpec)
+	}
+	var out []entry
+	var defaults []string
+	sc := bufio.NewScanner(bytes.NewReader(text))
+	sc.Buffer(nil, 64<<10)
+	n := 0
+	for sc.Scan() {
+		n++
+		f := strings.Fields(sc.Text())
+		switch {
+		case len(f) == 0 || strings.HasPrefix(f[0], "#"):
+			continue
+		case f[0] == "/set":
+			defaults = f[1:]
+			continue
+		}
+		name, err := unvis(f[0])
+		if err != nil || !strings.HasPrefix(name, "./") && name != "." || strings.Contains(name, "/../") || strings.HasSuffix(name, "/..") || strings.Contains(name, "\x00") {
+			return nil, fmt.Errorf("%s:%d: %q: a path begins with ./ and has no .. in it", file, n, f[0])
+		}
+		e := entry{name: path.Clean("/" + name), line: n, ino: world.Inode{Nlink: 1}}
+		for _, kv := range append(append([]string{}, defaults...), f[1:]...) {
+			if err := e.set(kv); err != nil {
+				return nil, fmt.Errorf("%s:%d: %v", file, n, err)
+			}
+		}
+		e.ino.Known |= e.have | world.KnownACL | world.KnownAttr
+		out = append(out, e)
+	}
+	if err := sc.Err(); err != nil {
+		return nil, fmt.Errorf("%s:%d: %v", file, n+1, err)
+	}
+	return out, nil
+}
+
+var types = map[string]uint16{"file": world.TypeReg, "dir": world.TypeDir, "link": world.TypeLink, "char": world.TypeChar, "block": world.TypeBlk, "fifo": world.TypeFIFO, "socket": world.TypeSock}
+
+// set applies one keyword.
+func (e *entry) set(kv string) error {
+	k, v, _ := strings.Cut(kv, "=")
+	num := func(base int) (uint64, error) {
+		n, err := strconv.ParseUint(v, base, 32)
+		if err != nil {
+			return 0, fmt.Errorf("%s is not a number", kv)
+		}
+		return n, nil
+	}
+	var n uint64
+	var err error
+	switch k {
+	case "type":
+		t, ok := types[v]
+		if !ok {
+			return fmt.Errorf("unknown type %q", v)
+		}
+		e.ino.Mode = e.ino.Mode&^world.TypeMask | t
+		e.have |= world.KnownType
+	case "mode":
+		if n, err = num(8); err == nil && n > 0o7777 {
+			err = fmt.Errorf("mode %s has bits beyond 7777", v)
+		}
+		e.ino.Mode = e.ino.Mode&world.TypeMask | uint16(n)
+		e.have |= world.KnownPerm
+	case "uid":
+		n, err = num(10)
+		e.ino.UID = world.KUID(n)
+		e.have |= world.KnownOwner
+	case "gid":
+		n, err = num(10)
+		e.ino.GID = world.KGID(n)
+		e.have |= world.KnownOwner
+	case "size":
+		var size int64
+		size, err = strconv.ParseInt(v, 10, 64)
+		e.ino.Size = size
+		e.have |= world.KnownSize
+	case "nlink":
+		n, err = num(10)
+		e.ino.Nlink = uint32(n)
+	case "link":
+		e.ino.Link, err = unvis(v)
+	case "device":
+		if f := strings.Split(v, ","); len(f) == 3 {
+			var a, b uint64
+			a, err = strconv.ParseUint(f[1], 10, 32)
+			if err == nil {
+				b, err = strconv.ParseUint(f[2], 10, 32)
+			}
+			e.ino.Major, e.ino.Minor = uint32(a), uint32(b)
+		} else {
+			err = fmt.Errorf("%s: a device is written native,MAJOR,MINOR", kv)
+		}
+	case "flags":
+		for _, f := range strings.Split(v, ",") {
+			switch f {
+			case "schg", "uchg":
+				e.ino.Attr |= world.AttrImmutable
+			case "sappnd", "uappnd":
+				e.ino.Attr |= world.AttrAppend
+			}
+		}
+	case "acl":
+		e.ino.ACL, err = ParseACL(v)
+	}
+	return err
+}
+
+// unvis resolves the escapes of vis(3) that mtree uses: \040.
+func unvis(s string) (string, error) {
+	if !strings.Contains(s, `\`) {
+		return s, nil
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			b.WriteByte(s[i])
+			continue
+		}
+		if i+3 >= len(s) {
+			return "", fmt.Errorf("%q: an escape is three octal digits", s)
+		}
+		n, err := strconv.ParseUint(s[i+1:i+4], 8, 8)
+		if err != nil {
+			return "", fmt.Errorf("%q: an escape is three octal digits", s)
+		}
+		b.WriteByte(byte(n))
+		i += 3
+	}
+	return b.String(), nil
+}
+
+// ParseACL reads an ACL as getfacl -n prints it, with commas: user::rw-,user:1000:r--,group::r--,mask::r--,other::---
+func ParseACL(s string) ([]world.ACLEntry, error) {
+	tags := map[string][2]world.ACLTag{"user": {world.ACLUserObj, world.ACLUser}, "group": {world.ACLGroupObj, world.ACLGroup}, "mask": {world.ACLMask, world.ACLMask}, "other": {world.ACLOther, world.ACLOther}}
+	var acl []world.ACLEntry
+	for _, item := range strings.Split(s, ",") {
+		f := strings.Split(item, ":")
+		if len(f) != 3 || len(f[2]) != 3 {
+			return nil, fmt.Errorf("ACL entry %q: tag:id:rwx is expected", item)
+		}
+		t, ok := tags[f[0]]
+		if !ok {
+			return nil, fmt.Errorf("ACL entry %q: unknown tag", item)
+		}
+		e := world.ACLEntry{Tag: t[0]}
+		if f[1] != "" {
+			n, err := strconv.ParseUint(f[1], 10, 32)
+			if err != nil {
+				return nil, fmt.Errorf("ACL entry %q: the id is a number", item)
+			}
+			e.Tag, e.ID = t[1], uint32(n)
+		}
+		for i, ch := range []byte("rwx") {
+			if f[2][i] == ch {
+				e.Perm |= 4 >> i
+			} else if f[2][i] != '-' {
+				return nil, fmt.Errorf("ACL entry %q: rwx is expected", item)
+			}
+		}
+		acl = append(acl, e)
+	}
+	for i := 1; i < len(acl); i++ {
+		if acl[i].Tag < acl[i-1].Tag {
+			return nil, fmt.Errorf("ACL %q: entries stand in the order user, group, mask, other", s)
+		}
+	}
+	return acl, nil
+}
+
+// Tree makes a filesystem that holds exactly what a specification lists.
+func Tree(w *world.World, sb world.SB, file string, text []byte) (world.SBID, error) {
+	entries, err := parseSpec(file, text)
+	if err != nil {
+		return 0, err
+	}
+	root := world.Inode{Mode: world.TypeDir | 0o755, Known: world.KnownAll, Whole: true, At: w.Add(story.Place{File: file, Text: "the filesystem's root"})}
+	for _, e := range entries {
+		if e.name == "/" {
+			root.Mode, root.UID, root.GID = world.TypeDir|e.ino.Mode&0o7777, e.ino.UID, e.ino.GID
+			root.At = w.Add(story.Place{File: file, Line: e.line, Col: 1})
+		}
+	}
+	id := w.FS.NewSB(sb, root)
+	for _, e := range entries {
+		if e.name == "/" {
+			continue
+		}
+		if e.have&world.KnownType == 0 {
+			return 0, fmt.Errorf("%s:%d: %s has no type", file, e.line, e.name)
+		}
+		dir, name := path.Split(e.name)
+		parent := w.FS.SB(id).Root
+		for _, part := range strings.Split(strings.Trim(dir, "/"), "/") {
+			if part == "" {
+				continue
+			}
+			d, st := w.FS.Lookup(parent, part)
+			if st != world.Present || !w.FS.I(d).Is(world.TypeDir) {
+				return 0, fmt.Errorf("%s:%d: %s: its directory is not listed before it", file, e.line, e.name)
+			}
+			parent = d
+		}
+		ino := e.ino
+		ino.At = w.Add(story.Place{File: file, Line: e.line, Col: 1})
+		ino.Whole = ino.Is(world.TypeDir)
+		if ino.Is(world.TypeChar) && ino.Major == 0 && ino.Minor == 0 {
+			ino.Whited = true
+		}
+		w.FS.Add(parent, name, ino)
+	}
+	return id, nil
+}

@@ -1,0 +1,433 @@
+// Package strictyaml decodes YAML, and JSON with it, into Go types as strictly as the Kubernetes API server does: an unknown
+// field, a wrong type and a key that stands twice are errors with their place. It remembers where every field stands, so that
+// a fact can be traced to its line.
+package strictyaml
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"syscallstory/story"
+	"syscallstory/syscalls"
+)
+
+// Limits on what is read.
+const (
+	MaxSize  = 4 << 20 // bytes of a file
+	maxNodes = 200_000 // nodes after aliases are expanded
+	maxDepth = 100
+)
+
+// Error is a mistake in a file, with its place.
+type Error struct {
+	File      string
+	Line, Col int
+	Msg       string
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.File, e.Msg)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Msg)
+}
+
+// Doc is one document of a file, or a part of one.
+type Doc struct {
+	File  string
+	Node  *yaml.Node
+	lines []string
+	spans map[string]span
+	nodes *int
+}
+
+// span is where a field stands: its key, or the item itself in a list, and its value.
+type span struct{ key, value *yaml.Node }
+
+// Parse reads the documents of a file.
+func Parse(file string, text []byte) ([]*Doc, error) {
+	if len(text) > MaxSize {
+		return nil, &Error{File: file, Msg: fmt.Sprintf("the file has %d bytes, at most %d are read", len(text), MaxSize)}
+	}
+	var docs []*Doc
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	lines := strings.Split(string(text), "\n")
+	for {
+		var n yaml.Node
+		err := dec.Decode(&n)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, syntax(file, err)
+		}
+		if len(n.Content) == 0 || n.Content[0].Tag == "!!null" {
+			continue
+		}
+		docs = append(docs, &Doc{File: file, Node: n.Content[0], lines: lines, spans: map[string]span{}, nodes: new(int)})
+	}
+	if len(docs) == 0 {
+		return nil, &Error{File: file, Msg: "there is no document in it"}
+	}
+	return docs, nil
+}
+
+// syntax turns the parser's error, which names a line in its text, into one with a place.
+func syntax(file string, err error) error {
+	msg := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := 0
+	if rest, ok := strings.CutPrefix(msg, "line "); ok {
+		if n, after, ok := strings.Cut(rest, ": "); ok {
+			if v, e := strconv.Atoi(n); e == nil {
+				line, msg = v, after
+			}
+		}
+	}
+	return &Error{File: file, Line: line, Col: 1, Msg: "malformed YAML: " + msg}
+}
+
+// Part returns a document of its own for a node of this one, with paths that begin at the node.
+func (d *Doc) Part(n *yaml.Node) *Doc {
+	return &Doc{File: d.File, Node: n, lines: d.lines, spans: map[string]span{}, nodes: d.nodes}
+}
+
+// Field returns a field of a mapping, nil if it has none of that name.
+func Field(n *yaml.Node, name string) *yaml.Node {
+	n = resolve(n)
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return resolve(n.Content[i+1])
+		}
+	}
+	return nil
+}
+
+func resolve(n *yaml.Node) *yaml.Node {
+	for range 100 {
+		if n.Kind != yaml.AliasNode {
+			return n
+		}
+		n = n.Alias
+	}
+	return n
+}
+
+// Errorf makes an error at a node.
+func (d *Doc) Errorf(n *yaml.Node, format string, args ...any) error {
+	return &Error{File: d.File, Line: n.Line, Col: n.Column, Msg: fmt.Sprintf(format, args...)}
+}
+
+// Fail makes an error at the field of a path.
+func (d *Doc) Fail(path, format string, args ...any) error {
+	if s, ok := d.spans[path]; ok {
+		return d.Errorf(s.key, format, args...)
+	}
+	return d.Errorf(d.Node, format, args...)
+}
+
+// Has reports whether the document has a field of the path.
+func (d *Doc) Has(path string) bool { _, ok := d.spans[path]; return ok }
+
+// Place returns where a field stands, with the nearest field around it that does; the end covers a scalar's value.
+func (d *Doc) Place(path string) story.Place {
+	for p := path; ; {
+		if s, ok := d.spans[p]; ok {
+			pl := story.Place{File: d.File, Line: s.key.Line, Col: s.key.Column, Path: p, End: s.key.Column + len(s.key.Value)}
+			if v := s.value; v.Kind == yaml.ScalarNode && v.Line == s.key.Line {
+				pl.End = v.Column + len(v.Value)
+				if v.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+					pl.End += 2
+				}
+			}
+			if s.key.Kind != yaml.ScalarNode {
+				pl.End = pl.Col + 1
+			}
+			return pl
+		}
+		i := strings.LastIndexAny(p, ".[")
+		if i < 0 {
+			return story.Place{File: d.File, Line: d.Node.Line, Col: d.Node.Column, End: d.Node.Column + 1}
+		}
+		p = p[:i]
+	}
+}
+
+// Lines returns the file's lines.
+func (d *Doc) Lines() []string { return d.lines }
+
+// Decode fills a value from the document.
+func (d *Doc) Decode(into any) error {
+	return d.decode(d.Node, reflect.ValueOf(into).Elem(), "", 0)
+}
+
+func (d *Doc) decode(n *yaml.Node, v reflect.Value, path string, depth int) error {
+	n = resolve(n)
+	if *d.nodes++; *d.nodes > maxNodes {
+		return d.Errorf(n, "the document has more than %d nodes once its aliases are expanded", maxNodes)
+	}
+	if depth > maxDepth {
+		return d.Errorf(n, "nested more than %d levels deep", maxDepth)
+	}
+	if n.Tag == "!!null" {
+		return nil
+	}
+	if v.CanAddr() && v.Kind() != reflect.Pointer {
+		if u, ok := v.Addr().Interface().(json.Unmarshaler); ok {
+			return d.foreign(n, u, path)
+		}
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		return d.decode(n, v.Elem(), path, depth)
+	case reflect.Struct:
+		return d.structure(n, v, path, depth)
+	case reflect.Map:
+		return d.mapping(n, v, path, depth)
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return d.foreign(n, jsonValue{v}, path)
+		}
+		if n.Kind != yaml.SequenceNode {
+			return d.Errorf(n, "%s: a list is expected, not %s", path, kindName(n))
+		}
+		for i, item := range n.Content {
+			p := fmt.Sprintf("%s[%d]", path, i)
+			d.spans[p] = span{item, resolve(item)}
+			e := reflect.New(v.Type().Elem()).Elem()
+			if err := d.decode(item, e, p, depth+1); err != nil {
+				return err
+			}
+			v.Set(reflect.Append(v, e))
+		}
+		return nil
+	case reflect.Interface:
+		return n.Decode(v.Addr().Interface())
+	}
+	return d.scalar(n, v, path)
+}
+
+func (d *Doc) structure(n *yaml.Node, v reflect.Value, path string, depth int) error {
+	if n.Kind != yaml.MappingNode {
+		return d.Errorf(n, "%s: fields are expected, not %s", orRoot(path), kindName(n))
+	}
+	fields := map[string][]int{}
+	collect(v.Type(), nil, fields)
+	return d.pairs(n, path, func(key, val *yaml.Node) error {
+		idx, ok := fields[key.Value]
+		if !ok {
+			var known []string
+			for k := range fields {
+				known = append(known, k)
+			}
+			msg := fmt.Sprintf("unknown field %q in %s", key.Value, orRoot(path))
+			if near := syscalls.Near(key.Value, known); len(near) > 0 {
+				msg += fmt.Sprintf("; did you mean %q?", near[0])
+			}
+			return d.Errorf(key, "%s", msg)
+		}
+		p := join(path, key.Value)
+		d.spans[p] = span{key, resolve(val)}
+		f := v
+		for _, i := range idx {
+			f = f.Field(i)
+		}
+		return d.decode(val, f, p, depth+1)
+	})
+}
+
+// collect lists a struct's fields by their JSON names, those of inlined structs with them.
+func collect(t reflect.Type, prefix []int, into map[string][]int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
+		idx := append(append([]int{}, prefix...), i)
+		switch {
+		case name == "-" || !f.IsExported():
+		case f.Anonymous && name == "" || strings.Contains(opts, "inline"):
+			collect(f.Type, idx, into)
+		case name != "":
+			into[name] = idx
+		}
+	}
+}
+
+func (d *Doc) mapping(n *yaml.Node, v reflect.Value, path string, depth int) error {
+	if n.Kind != yaml.MappingNode {
+		return d.Errorf(n, "%s: fields are expected, not %s", orRoot(path), kindName(n))
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	return d.pairs(n, path, func(key, val *yaml.Node) error {
+		p := fmt.Sprintf("%s[%q]", path, key.Value)
+		d.spans[p] = span{key, resolve(val)}
+		e := reflect.New(v.Type().Elem()).Elem()
+		if err := d.decode(val, e, p, depth+1); err != nil {
+			return err
+		}
+		v.SetMapIndex(reflect.ValueOf(key.Value).Convert(v.Type().Key()), e)
+		return nil
+	})
+}
+
+// pairs goes through a mapping's fields, those that << merges in with them.
+func (d *Doc) pairs(n *yaml.Node, path string, f func(key, val *yaml.Node) error) error {
+	seen := map[string]bool{}
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, val := resolve(n.Content[i]), n.Content[i+1]
+		switch {
+		case key.Tag == "!!merge":
+			merged = append(merged, resolve(val))
+			continue
+		case key.Kind != yaml.ScalarNode:
+			return d.Errorf(key, "%s: a field's name is a string", orRoot(path))
+		case seen[key.Value]:
+			return d.Errorf(key, "field %q stands twice in %s", key.Value, orRoot(path))
+		}
+		seen[key.Value] = true
+		if err := f(key, val); err != nil {
+			return err
+		}
+	}
+	for _, m := range merged {
+		if m.Kind != yaml.MappingNode {
+			return d.Errorf(m, "<< merges fields, not %s", kindName(m))
+		}
+		for i := 0; i+1 < len(m.Content); i += 2 {
+			if key := m.Content[i]; !seen[key.Value] && key.Tag != "!!merge" {
+				seen[key.Value] = true
+				if err := f(key, m.Content[i+1]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// scalar fills a string, number or boolean.
+func (d *Doc) scalar(n *yaml.Node, v reflect.Value, path string) error {
+	wrong := func(want string) error {
+		return d.Errorf(n, "%s: %s is expected, not %s", orRoot(path), want, kindName(n))
+	}
+	if n.Kind != yaml.ScalarNode {
+		return wrong(v.Kind().String())
+	}
+	switch v.Kind() {
+	case reflect.String:
+		if n.Tag != "!!str" {
+			return wrong("a string")
+		}
+		v.SetString(n.Value)
+	case reflect.Bool:
+		var b bool
+		if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 || n.Decode(&b) != nil {
+			return wrong("true or false")
+		}
+		v.SetBool(b)
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		var i int64
+		if n.Tag != "!!int" || n.Decode(&i) != nil || v.OverflowInt(i) {
+			return wrong("an integer")
+		}
+		v.SetInt(i)
+	case reflect.Float64:
+		var f float64
+		if n.Decode(&f) != nil {
+			return wrong("a number")
+		}
+		v.SetFloat(f)
+	default:
+		return d.Errorf(n, "%s: a %v cannot be read", path, v.Kind())
+	}
+	return nil
+}
+
+// jsonValue lets encoding/json fill a value of a plain type.
+type jsonValue struct{ v reflect.Value }
+
+func (j jsonValue) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, j.v.Addr().Interface()) }
+
+// foreign hands a node to a type that reads JSON itself, such as a quantity or a time.
+func (d *Doc) foreign(n *yaml.Node, u json.Unmarshaler, path string) error {
+	var any any
+	if err := d.budget(n, 0); err != nil {
+		return err
+	}
+	if err := n.Decode(&any); err != nil {
+		return d.Errorf(n, "%s: %s", orRoot(path), strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	b, err := json.Marshal(any)
+	if err == nil {
+		err = u.UnmarshalJSON(b)
+	}
+	if err != nil {
+		return d.Errorf(n, "%s: %v", orRoot(path), err)
+	}
+	return nil
+}
+
+// budget counts the nodes below n before they are decoded by somebody else.
+func (d *Doc) budget(n *yaml.Node, depth int) error {
+	if *d.nodes++; *d.nodes > maxNodes || depth > maxDepth {
+		return d.Errorf(n, "the document is too large once its aliases are expanded")
+	}
+	if n.Kind == yaml.AliasNode {
+		return d.budget(n.Alias, depth+1)
+	}
+	for _, c := range n.Content {
+		if err := d.budget(c, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func kindName(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "fields"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch n.Tag {
+	case "!!str":
+		return fmt.Sprintf("the string %q", clip(n.Value))
+	case "!!int", "!!float":
+		return "the number " + clip(n.Value)
+	case "!!bool":
+		return "the boolean " + n.Value
+	}
+	return clip(n.Value)
+}
+
+func clip(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "…"
+	}
+	return s
+}
+
+func orRoot(path string) string {
+	if path == "" {
+		return "the document"
+	}
+	return path
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
