@@ -1,0 +1,39 @@
+# make run builds story and tells the story of examples/explorer.yaml; make test runs every check.
+export CGO_ENABLED := 0
+GO ?= go
+FUZZTIME ?= 20s
+CALL := open("/test-pd/file.log", O_WRONLY)
+
+.PHONY: build run test lint bench fuzz generate clean
+
+build:
+	$(GO) build -trimpath -o bin/story ./cmd/story
+
+# A denial is a story too: of story's exit codes only 2, 4 and 5 are failures here.
+run: build
+	@bin/story explain -f examples/explorer.yaml --host-root examples/node/root --node examples/node/node.yaml --rootfs embedded '$(CALL)'; \
+	case $$? in 0|1|3) ;; *) exit 1;; esac
+
+test: lint
+	$(GO) test -timeout 12m ./...
+
+test-%:
+	$(GO) test -timeout 12m ./$*/...
+
+lint:
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . ./...
+
+fuzz:
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+generate:
+	$(GO) generate ./...
+
+clean:
+	rm -rf bin
