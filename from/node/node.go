@@ -1,0 +1,115 @@
+// Package node reads a node file: the facts of a machine that no Pod holds, such as its kernel, security modules, settings,
+// container engine and mounts.
+package node
+
+import (
+	"strings"
+
+	"syscallstory/internal/strictyaml"
+	"syscallstory/kernel"
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// Node is the content of a node file.
+type Node struct {
+	Kernel struct {
+		Release string `json:"release"`
+		Arch    string `json:"arch"`
+	} `json:"kernel"`
+	LSM struct {
+		Active      []string `json:"active"`
+		BPFPrograms []string `json:"bpfPrograms"`
+	} `json:"lsm"`
+	Sysctls map[string]int `json:"sysctls"`
+	Engine  struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+	} `json:"engine"`
+	Kubelet struct {
+		Version        string `json:"version"`
+		SeccompDefault *bool  `json:"seccompDefault"`
+	} `json:"kubelet"`
+	Mounts []Mount `json:"mounts"`
+	Files  string  `json:"files"` // an mtree specification with the owners of the host root's files
+
+	doc *strictyaml.Doc
+}
+
+// Mount is a mount of the host.
+type Mount struct {
+	Point   string   `json:"mountPoint"`
+	Type    string   `json:"fsType"`
+	Options []string `json:"options"`
+}
+
+// Parse reads a node file.
+func Parse(file string, text []byte) (*Node, error) {
+	docs, err := strictyaml.Parse(file, text)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{doc: docs[0]}
+	if err := docs[0].Decode(n); err != nil {
+		return nil, err
+	}
+	if n.Kernel.Release != "" {
+		if _, err := kernel.ParseRelease(n.Kernel.Release); err != nil {
+			return nil, docs[0].Fail("kernel.release", "%v", err)
+		}
+	}
+	return n, nil
+}
+
+// At returns the Origin of a field.
+func (n *Node) At(w *world.World, path string) story.Origin { return w.Add(n.doc.Place(path)) }
+
+// Apply puts the node's facts into a world; n may be nil, then they are missing.
+func (n *Node) Apply(w *world.World) {
+	miss := func(what string) story.Origin { return w.Miss(what+" of the node is not known", "--node FILE") }
+	if n == nil {
+		n = &Node{}
+	}
+	has := func(path string) bool { return n.doc != nil && n.doc.Has(path) }
+	w.Arch, w.KernelAt = "x86_64", miss("the kernel")
+	if has("kernel.release") {
+		w.Kernel, _ = kernel.ParseRelease(n.Kernel.Release)
+		w.KernelAt = n.At(w, "kernel.release")
+	}
+	if n.Kernel.Arch != "" {
+		w.Arch = n.Kernel.Arch
+	}
+	w.LSMs.At = miss("the list of security modules")
+	if has("lsm.active") {
+		w.LSMs = world.Given(n.LSM.Active, n.At(w, "lsm.active"))
+	}
+	w.BPFHooks.At = miss("the list of BPF-LSM programs")
+	if has("lsm.bpfPrograms") {
+		w.BPFHooks = world.Given(n.LSM.BPFPrograms, n.At(w, "lsm.bpfPrograms"))
+	}
+	for s := range kernel.NumSysctls {
+		name := s.String()
+		w.Sysctls[s].At = miss(name)
+		if v, ok := n.Sysctls[name]; ok {
+			w.Sysctls[s] = world.Given(v, n.At(w, "sysctls["+quote(name)+"]"))
+		}
+	}
+}
+
+func quote(s string) string { return `"` + s + `"` }
+
+// MountOf returns the mount of the host that a path lies on; nil if the node file lists none.
+func (n *Node) MountOf(path string) *Mount {
+	var best *Mount
+	if n == nil {
+		return nil
+	}
+	for i := range n.Mounts {
+		m := &n.Mounts[i]
+		below := m.Point == "/" || path == m.Point || strings.HasPrefix(path, m.Point+"/")
+		if below && (best == nil || len(m.Point) >= len(best.Point)) {
+			best = m
+		}
+	}
+	return best
+}
