@@ -19,6 +19,7 @@ type dir struct {
 	w    *world.World
 	base string
 	fd   int
+	spec string
 	over map[string]entry
 }
 
@@ -36,7 +37,7 @@ func Dir(w *world.World, sb world.SB, base, specFile string, spec []byte) (world
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", base, err)
 	}
-	s := &dir{w: w, base: filepath.Clean(base), fd: fd, over: map[string]entry{}}
+	s := &dir{w: w, base: filepath.Clean(base), fd: fd, spec: specFile, over: map[string]entry{}}
 	if spec != nil {
 		entries, err := parseSpec(specFile, spec)
 		if err != nil {
@@ -47,7 +48,7 @@ func Dir(w *world.World, sb world.SB, base, specFile string, spec []byte) (world
 		}
 	}
 	sb.Source = s
-	root, ok := s.read("/", specFile)
+	root, ok := s.read("/")
 	if !ok {
 		return 0, fmt.Errorf("%s: it cannot be read", base)
 	}
@@ -64,7 +65,7 @@ func (s *dir) Lookup(fs *world.FS, d world.DentryID, name string) (world.DentryI
 	if !fs.I(d).Is(world.TypeDir) {
 		return 0, world.Absent
 	}
-	ino, ok := s.read(p, "")
+	ino, ok := s.read(p)
 	if !ok {
 		if s.missing(p) {
 			return 0, world.Absent
@@ -82,7 +83,7 @@ func (s *dir) missing(p string) bool {
 }
 
 // read reads the attributes of a path whose parents are no links.
-func (s *dir) read(p, specFile string) (world.Inode, bool) {
+func (s *dir) read(p string) (world.Inode, bool) {
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
 	fd, err := unix.Openat2(s.fd, "."+p, &how)
 	if err != nil {
@@ -124,9 +125,9 @@ func (s *dir) read(p, specFile string) (world.Inode, bool) {
 			ino.Known |= world.KnownACL
 		}
 	}
-	place := story.Place{File: full, Text: "lstat " + full}
+	place := story.Place{Text: "lstat " + full}
 	if e, ok := s.over[p]; ok {
-		place = story.Place{File: specFile, Line: e.line, Col: 1, Text: "the node file's list of owners"}
+		place = story.Place{File: s.spec, Line: e.line, Col: 1, Text: "the node file's list of owners"}
 		if e.have&world.KnownPerm != 0 {
 			ino.Mode = ino.Mode&world.TypeMask | e.ino.Mode&0o7777
 		}
@@ -134,7 +135,6 @@ func (s *dir) read(p, specFile string) (world.Inode, bool) {
 			ino.UID, ino.GID = e.ino.UID, e.ino.GID
 		}
 	}
-	place.File = ""
 	ino.At = s.w.Add(place)
 	return ino, true
 }
