@@ -93,7 +93,7 @@ func Enabled(w *world.World, name string) bool { return slices.Contains(w.LSMs.V
 // met which counts for the reader.
 func (s *Stack) ask(c *check.Check, p world.Path, op story.Op, final bool) story.Errno {
 	if s.missing != 0 {
-		s.unsure(c, story.Step{Code: story.LSMStack, Errno: story.EACCES, Op: op, Obj: p.Ref(), Fact: [3]story.Origin{s.missing}})
+		s.unsure(c, story.Step{Code: story.LSMStack, Errno: story.EACCES, Op: op, Obj: p.Ref(), Fact: [3]story.Origin{s.missing}, Val: [3]uint64{c.Word("")}})
 	}
 	for i := range s.modules {
 		m := &s.modules[i]
@@ -105,7 +105,7 @@ func (s *Stack) ask(c *check.Check, p world.Path, op story.Op, final bool) story
 		}
 	}
 	if final && c.Recording() && s.missing == 0 && len(s.modules) == 0 {
-		c.Skip(story.Step{Code: story.LSMStack, Op: op, Obj: p.Ref()})
+		c.Skip(story.Step{Code: story.LSMStack, Op: op, Obj: p.Ref(), Val: [3]uint64{c.Word("")}})
 	}
 	return 0
 }
