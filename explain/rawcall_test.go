@@ -1,0 +1,36 @@
+package explain_test
+
+import (
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"syscallstory/syscalls"
+)
+
+// rawCall makes a parsed call, with memory for what its addresses lead to.
+func rawCall(call *syscalls.Call) (uintptr, syscall.Errno) {
+	var regs [6]uintptr
+	var keep []any
+	for i := range call.Args {
+		a := &call.Args[i]
+		switch {
+		case a.Kind == syscalls.Out:
+			buf := new([512]byte)
+			keep, regs[i] = append(keep, buf), uintptr(unsafe.Pointer(buf))
+		case a.Kind == syscalls.How:
+			how := &unix.OpenHow{Flags: a.How[0], Mode: a.How[1], Resolve: a.How[2]}
+			keep, regs[i] = append(keep, how), uintptr(unsafe.Pointer(how))
+		case a.Kind == syscalls.Path && !a.Fault:
+			b := append([]byte(a.Str), 0)
+			keep, regs[i] = append(keep, b), uintptr(unsafe.Pointer(&b[0]))
+		default:
+			regs[i] = uintptr(a.Val)
+		}
+	}
+	r, _, e := syscall.RawSyscall6(uintptr(call.Nr), regs[0], regs[1], regs[2], regs[3], regs[4], regs[5])
+	runtime.KeepAlive(keep)
+	return r, e
+}
