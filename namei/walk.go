@@ -22,8 +22,8 @@ type Walk struct {
 	root  world.Path
 	dir   world.Path // directory of a trailing link, for fs.protected_symlinks
 	links uint8
-	saved []string // what is left to walk behind each nested link
-	buf   [4]string
+	saved [MaxSymlinks]string // what is left to walk behind each nested link
+	depth uint8               // how many of them
 }
 
 // GetName checks the string as getname_flags does when it copies it from the task.
@@ -42,7 +42,7 @@ func GetName(c *check.Check, path string, null, empty bool) story.Errno {
 // Init places the walk at its start (path_init). start is the place of dfd; it is ignored where the path is absolute.
 func (n *Walk) Init(c *check.Check, dfd int, path string, flags Flags) story.Errno {
 	n.Flags, n.links, n.LastType, n.Last, n.Slash = flags, 0, LastRoot, "", false
-	n.saved = n.buf[:0]
+	n.depth = 0
 	n.root = c.W.Task.Root
 	n.Path = world.Path{}
 	if strings.HasPrefix(path, "/") && flags&InRoot == 0 {
@@ -88,7 +88,6 @@ func (n *Walk) jumpRoot(c *check.Check) story.Errno {
 // Parent walks every component but the last (link_path_walk): afterwards Path is the directory, Last the name.
 func (n *Walk) Parent(c *check.Check, path string) story.Errno {
 	n.LastType, n.Last, n.Slash = LastRoot, "", false
-	depth := len(n.saved)
 	path = strings.TrimLeft(path, "/")
 	if path == "" {
 		n.dir = world.Path{}
@@ -114,19 +113,20 @@ func (n *Walk) Parent(c *check.Check, path string) story.Errno {
 		}
 		path = strings.TrimLeft(path, "/")
 		if path == "" {
-			if len(n.saved) == depth {
+			if n.depth == 0 {
 				n.dir = n.Path
 				return 0
 			}
-			path = n.saved[len(n.saved)-1]
-			n.saved = n.saved[:len(n.saved)-1]
+			n.depth--
+			path = n.saved[n.depth]
 		}
 		link, e := n.component(c, false)
 		if e != 0 {
 			return e
 		}
 		if link != "" {
-			n.saved = append(n.saved, path)
+			n.saved[n.depth] = path
+			n.depth++
 			path = link
 			continue
 		}

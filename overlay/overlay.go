@@ -175,13 +175,13 @@ func (Ops) CopyUp(c *check.Check, p world.Path, truncate bool) story.Errno {
 		return c.Deny(story.Step{Code: story.UserNSCopyUp, Errno: story.EOVERFLOW, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At},
 			Val: [3]uint64{uint64(ino.UID)<<32 | uint64(ino.GID), uint64(ov.Mounter.UserNS)}})
 	}
-	n := ino.Size
-	if truncate {
-		n = 0
-	}
-	s.Val = [3]uint64{uint64(n), c.Word(LayerName(ov, ino.Layer))}
-	c.Pass(s)
 	if c.Recording() {
+		n := ino.Size
+		if truncate {
+			n = 0
+		}
+		s.Val = [3]uint64{uint64(n), c.Word(LayerName(ov, ino.Layer))}
+		c.Pass(s)
 		c.Effect(story.Effect{Kind: "copied-up", Path: c.W.PathText(p), Bytes: &n})
 	}
 	return 0
