@@ -91,6 +91,11 @@ search:
 	}
 	ino := *fs.I(found[0])
 	ino.SB, ino.Layers, ino.Layer, ino.Whole = fs.I(dir).SB, found, s.layer(fs, found[0]), false
+	if s.ov.Shift != nil && ino.Layer != Upper {
+		uid, _ := s.ov.Shift.Down(uint32(ino.UID))
+		gid, _ := s.ov.Shift.Down(uint32(ino.GID))
+		ino.UID, ino.GID = world.KUID(uid), world.KGID(gid)
+	}
 	return fs.Add(dir, name, ino), world.Present
 }
 

@@ -146,6 +146,7 @@ type Overlay struct {
 	Lower   []DentryID
 	Names   []string // of the lower layers
 	Mounter Cred
+	Shift   IDMap // map with which the lower layers are mounted, nil for none
 }
 
 // Merger makes overlay filesystems; package overlay implements it, so that an input can build a world without knowing how

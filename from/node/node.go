@@ -3,6 +3,8 @@
 package node
 
 import (
+	"fmt"
+	"path"
 	"strings"
 
 	"syscallstory/internal/strictyaml"
@@ -41,6 +43,8 @@ type Mount struct {
 	Point   string   `json:"mountPoint"`
 	Type    string   `json:"fsType"`
 	Options []string `json:"options"`
+	// Propagation is shared, slave, private or unbindable.
+	Propagation string `json:"propagation"`
 }
 
 // Parse reads a node file.
@@ -56,6 +60,17 @@ func Parse(file string, text []byte) (*Node, error) {
 	if n.Kernel.Release != "" {
 		if _, err := kernel.ParseRelease(n.Kernel.Release); err != nil {
 			return nil, docs[0].Fail("kernel.release", "%v", err)
+		}
+	}
+	for i, m := range n.Mounts {
+		at := fmt.Sprintf("mounts[%d]", i)
+		if !path.IsAbs(m.Point) || path.Clean(m.Point) != m.Point {
+			return nil, docs[0].Fail(at+".mountPoint", "mountPoint %q is not an absolute path in its shortest form", m.Point)
+		}
+		switch m.Propagation {
+		case "", "shared", "slave", "private", "unbindable":
+		default:
+			return nil, docs[0].Fail(at+".propagation", "unknown propagation %q: shared, slave, private and unbindable exist", m.Propagation)
 		}
 	}
 	return n, nil

@@ -3,220 +3,362 @@ package pod
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"syscallstory/from/files"
 	"syscallstory/story"
 	"syscallstory/world"
 )
 
+// embeddedSpec is the tiny root filesystem of --rootfs embedded.
+const embeddedSpec = `/set uid=0 gid=0
+. type=dir mode=0755
+./bin type=dir mode=0755
+./bin/sh type=file mode=0755 size=1024
+./etc type=dir mode=0755
+./etc/passwd type=file mode=0644 size=30
+./tmp type=dir mode=1777
+./var type=dir mode=0755
+./var/log type=dir mode=0755
+./dev type=dir mode=0755
+./proc type=dir mode=0555
+./sys type=dir mode=0555
+`
+
+// pending is a mount that kubelet and runtime will make. They are made by the depth of their mount points.
+type pending struct {
+	point string
+	world.Mount
+}
+
+const (
+	noSuid = world.MountNoSuid
+	locked = world.MountNoSuid | world.MountNoDev | world.MountNoExec
+)
+
+// knownDir makes a directory's inode all of which is known.
+func (b *builder) knownDir(mode uint16, at story.Origin) world.Inode {
+	return world.Inode{Mode: world.TypeDir | mode, UID: world.KUID(b.kid(0)), GID: world.KGID(b.kid(0)), Known: world.KnownAll, Whole: true, Nlink: 2, At: at}
+}
+
 // rootfs makes the container's root: an overlay with an empty upper layer over the image.
 func (b *builder) rootfs() error {
-	upperRoot := world.Inode{Mode: world.TypeDir | 0o755, Known: world.KnownAll, Whole: true, At: b.Text("the container's empty upper layer")}
-	up := b.FS.NewSB(world.SB{Type: "ext4", Name: "upper layer", At: upperRoot.At, FlagsAt: upperRoot.At}, upperRoot)
+	upper := b.knownDir(0o755, b.Text("the container's empty upper layer"))
+	typ, flagsAt := b.hostType("/var/lib/containerd")
+	up := b.FS.NewSB(world.SB{Type: typ, Name: "upper layer", At: upper.At, FlagsAt: flagsAt}, upper)
 	var low world.SBID
 	var err error
-	switch sb := (world.SB{Type: "ext4", Name: "image", FlagsAt: upperRoot.At}); b.o.Rootfs {
+	switch sb := (world.SB{Type: typ, Name: "image", FlagsAt: flagsAt}); b.o.Rootfs {
 	case "":
 		at := b.Miss("the image's files are not known", "--rootfs DIR")
 		low = b.FS.NewSB(sb, world.Inode{Mode: world.TypeDir, Known: world.KnownType, At: at})
 	case "embedded":
-		low, err = files.Tree(b.World, sb, "embedded.mtree", []byte(embedded))
+		low, err = files.Tree(b.World, sb, "embedded.mtree", []byte(embeddedSpec))
 	default:
 		low, err = files.Dir(b.World, sb, b.o.Rootfs, "", nil)
 	}
 	if err != nil {
 		return err
 	}
-	root := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps}
 	at := b.Text("the runtime mounts as root")
-	root.UIDAt, root.GIDAt, root.GroupsAt, root.EffectiveAt, root.BoundingAt = at, at, at, at, at
+	mounter := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at}
 	ov := b.o.Merger.NewOverlay(b.FS, world.SB{Name: "container root", At: at, FlagsAt: at,
-		Overlay: &world.Overlay{Upper: b.FS.SB(up).Root, Lower: []world.DentryID{b.FS.SB(low).Root}, Names: []string{"image"}, Mounter: root}})
-	flags, origin := world.MountFlags(0), b.Text("the runtime mounts the container's root")
-	if sc := b.c.SecurityContext; sc != nil && sc.ReadOnlyRootFilesystem != nil && *sc.ReadOnlyRootFilesystem {
-		flags, origin = world.MountReadOnly, b.field(b.path+".securityContext.readOnlyRootFilesystem")
+		Overlay: &world.Overlay{Upper: b.FS.SB(up).Root, Lower: []world.DentryID{b.FS.SB(low).Root}, Names: []string{"image"}, Mounter: mounter, Shift: b.shift()}})
+	m := world.Mount{Root: b.FS.SB(ov).Root, SB: ov, Point: "/", Source: "overlay", Origin: b.Text("the runtime mounts the container's root")}
+	m.Why = m.Origin
+	if ro := b.sc.ReadOnlyRootFilesystem; ro != nil && *ro {
+		m.Flags = world.MountReadOnly
+		m.FlagsAt = map[world.MountFlags]story.Origin{world.MountReadOnly: b.field(b.scField("readOnlyRootFilesystem"))}
 	}
-	b.MountNS = []world.MountNS{{Name: "container"}}
-	b.root = b.Attach(world.Path{}, world.Mount{Root: b.FS.SB(ov).Root, SB: ov, Flags: flags, Point: "/", Source: "overlay", Origin: origin, Why: origin})
+	b.MountNS = []world.MountNS{{Name: "container", Owner: b.Task.Cred.UserNS}}
+	b.root = b.Attach(world.Path{}, m)
 	b.MountNS[0].Root = b.root
 	b.Task.Root = world.Path{Mount: b.root, Dentry: b.FS.SB(ov).Root}
 	b.Task.Cwd = b.Task.Root
 	return nil
 }
 
-// volumes mounts what the container's volumeMounts ask for.
-func (b *builder) volumes() error {
-	for i := range b.c.VolumeMounts {
-		vm := &b.c.VolumeMounts[i]
-		at := fmt.Sprintf("%s.volumeMounts[%d]", b.path, i)
-		k := -1
-		for j := range b.p.Spec.Volumes {
-			if b.p.Spec.Volumes[j].Name == vm.Name {
-				k = j
-			}
-		}
-		switch {
-		case k < 0:
-			return b.p.Doc.Fail(at+".name", "there is no volume %q", vm.Name)
-		case !path.IsAbs(vm.MountPath):
-			return b.p.Doc.Fail(at+".mountPath", "mountPath %q is not absolute", vm.MountPath)
-		}
-		if err := b.volume(vm, at, &b.p.Spec.Volumes[k], fmt.Sprintf("%s.volumes[%d]", b.p.Path, k)); err != nil {
-			return err
-		}
+// hostType returns the type of the filesystem on which a directory of the host lies, and whether that is known.
+func (b *builder) hostType(dir string) (string, story.Origin) {
+	if hm := b.o.Node.MountOf(dir); hm != nil && hm.Type != "" {
+		return hm.Type, b.o.Node.At(b.World, "mounts")
 	}
-	return nil
+	return "unknown", b.Miss("the filesystem of "+dir+" on the node is not known", "--node FILE with mounts")
 }
 
-func (b *builder) volume(vm *corev1.VolumeMount, at string, v *corev1.Volume, vat string) error {
-	m := world.Mount{Point: path.Clean(vm.MountPath), Origin: b.field(at + ".mountPath"), FlagsAt: map[world.MountFlags]story.Origin{}}
-	m.Why = m.Origin
-	switch {
-	case v.HostPath != nil:
-		if err := b.hostPath(&m, v.HostPath, vat); err != nil {
-			return err
-		}
-	case v.EmptyDir != nil && v.EmptyDir.Medium == corev1.StorageMediumMemory:
-		root := world.Inode{Mode: world.TypeDir | 0o777, Known: world.KnownAll, Whole: true, At: b.field(vat)}
-		m.SB = b.FS.NewSB(world.SB{Type: "tmpfs", Name: "emptyDir " + v.Name, At: root.At, FlagsAt: root.At}, root)
-		m.Source = "emptyDir " + v.Name
-	default:
-		// What the volume holds, and on which filesystem, is known to the node alone.
-		miss := b.Miss("the files of volume "+v.Name+" are not known", "a volume of type hostPath with --host-root, or emptyDir with medium Memory")
-		m.SB = b.FS.NewSB(world.SB{Type: "unknown", Name: "volume " + v.Name, At: miss, FlagsAt: miss}, world.Inode{Mode: world.TypeDir, Known: world.KnownType, At: miss})
-		m.Source, m.Unsure, m.Why = "volume "+v.Name, 0xff, miss
-	}
-	if m.Root == 0 {
-		m.Root = b.FS.SB(m.SB).Root
-	}
-	if vm.SubPath != "" || vm.SubPathExpr != "" {
-		miss := b.Miss("what a subPath leads to is not modelled yet", "")
-		m.SB = b.FS.NewSB(world.SB{Type: "unknown", Name: "subPath", At: miss, FlagsAt: miss}, world.Inode{At: miss})
-		m.Root, m.Unsure, m.Why = b.FS.SB(m.SB).Root, 0xff, miss
-	}
-	if vm.ReadOnly {
-		m.Flags |= world.MountReadOnly
-		m.Unsure &^= world.MountReadOnly
-		m.FlagsAt[world.MountReadOnly] = b.field(at + ".readOnly")
-	}
-	b.Attach(b.mountpoint(m.Point), m)
-	return nil
-}
-
-// mountpoint returns the place of a mount point, which the runtime makes where it is missing.
-func (b *builder) mountpoint(p string) world.Path {
-	at := b.Task.Root
-	for _, part := range strings.Split(strings.Trim(p, "/"), "/") {
-		if part == "" {
-			continue
-		}
-		d, st := b.FS.Lookup(at.Dentry, part)
-		if st != world.Present {
-			d = b.FS.Add(at.Dentry, part, world.Inode{Mode: world.TypeDir | 0o755, Known: world.KnownType, At: b.Text("the runtime makes the mount point")})
-		}
-		at = b.Top(world.Path{Mount: at.Mount, Dentry: d})
-	}
-	return at
-}
-
-// hostPath binds a directory or file of the host, after the kubelet's check of its type.
-func (b *builder) hostPath(m *world.Mount, h *corev1.HostPathVolumeSource, vat string) error {
-	src := path.Clean("/" + h.Path)
-	m.Source = "bind of host:" + src
-	if hm := b.o.Node.MountOf(src); hm == nil {
-		m.Unsure, m.Why = 0xff, b.Miss("the flags of the host's mount at "+src+" are not known", "--node FILE with mounts")
-	} else {
-		for _, o := range hm.Options {
-			m.Flags |= world.ParseMountFlag(o)
-		}
-	}
-	unknown := func(text, settles string) {
-		miss := b.Miss(text, settles)
-		m.SB = b.FS.NewSB(world.SB{Type: "unknown", Name: "host", At: miss, FlagsAt: miss}, world.Inode{At: miss})
-		m.Root = b.FS.SB(m.SB).Root
-	}
-	if b.o.HostRoot == "" {
-		unknown("the host's files at "+src+" are not known", "--host-root DIR")
-		b.typeCheck(h, vat, world.Inode{}, world.Unsure)
-		return nil
-	}
-	if b.host == 0 {
-		fsType := "ext4"
-		if hm := b.o.Node.MountOf(src); hm != nil && hm.Type != "" {
-			fsType = hm.Type
-		}
-		at := b.Text("the host's filesystem")
-		id, err := files.Dir(b.World, world.SB{Type: fsType, Name: "host", At: at, FlagsAt: at}, b.o.HostRoot, b.o.OwnersAt, b.o.Owners)
-		if err != nil {
-			return err
-		}
-		b.host = id
-	}
-	m.SB, m.Root = b.host, b.FS.SB(b.host).Root
-	st := world.Present
-	for _, part := range strings.Split(strings.Trim(src, "/"), "/") {
-		if part == "" {
-			continue
-		}
-		d, s := b.FS.Lookup(m.Root, part)
-		if st = s; s != world.Present {
-			break
-		}
-		if b.FS.I(d).Is(world.TypeLink) {
-			unknown("hostPath "+src+" leads over a symbolic link of the host, which is not modelled yet", "the path that the link leads to")
-			return nil
-		}
-		m.Root = d
-	}
-	b.typeCheck(h, vat, *b.FS.I(m.Root), st)
-	if st != world.Present {
-		unknown("the host has no "+src+"; the runtime may make a directory there", "--host-root DIR that has it")
-	}
-	return nil
-}
-
-// typeCheck is the kubelet's check of a hostPath's type.
-func (b *builder) typeCheck(h *corev1.HostPathVolumeSource, vat string, ino world.Inode, st world.State) {
-	if h.Type == nil || *h.Type == corev1.HostPathUnset {
+// hostFlags puts the flags of the host's mount at a path on m.
+func (b *builder) hostFlags(m *world.Mount, dir string) {
+	hm := b.o.Node.MountOf(dir)
+	if hm == nil {
+		m.Unsure, m.Why = 0xff, b.Miss("the flags of the host's mount at "+dir+" are not known", "--node FILE with mounts")
 		return
 	}
-	want, make := map[corev1.HostPathType]uint16{corev1.HostPathDirectory: world.TypeDir, corev1.HostPathDirectoryOrCreate: world.TypeDir, corev1.HostPathFile: world.TypeReg, corev1.HostPathFileOrCreate: world.TypeReg,
-		corev1.HostPathSocket: world.TypeSock, corev1.HostPathCharDev: world.TypeChar, corev1.HostPathBlockDev: world.TypeBlk}[*h.Type], strings.HasSuffix(string(*h.Type), "OrCreate")
-	r := world.Refusal{Code: story.HostPathType, Outcome: story.Allow, Facts: [3]string{h.Path, string(*h.Type), ""}, At: b.field(vat + ".hostPath.type")}
-	switch {
-	case st == world.Unsure:
-		r.Outcome, r.At = story.Unknown, b.Miss("the host's files at "+h.Path+" are not known", "--host-root DIR")
-	case st == world.Absent && !make:
-		r.Outcome, r.Facts[2] = story.Deny, "it does not exist"
-	case st == world.Present && ino.Type() != want:
-		r.Outcome, r.Facts[2] = story.Deny, "the host has "+story.FormatMode(uint64(ino.Mode))+" there"
+	at := b.o.Node.At(b.World, "mounts")
+	for _, o := range hm.Options {
+		if f := world.ParseMountFlag(o); f != 0 {
+			m.Flags |= f
+			m.FlagsAt[f] = at
+		}
 	}
-	b.Refusals = append(b.Refusals, r)
+}
+
+// system makes what the runtime mounts in every container: /proc, /dev and /sys.
+func (b *builder) system() error {
+	at := b.Text("the runtime's mounts in every container")
+	ns := b.Task.Cred.UserNS
+	mountAt := func(p world.Path, point, typ string, flags world.MountFlags, sbFlags world.SBFlags, root world.Inode) world.DentryID {
+		id := b.FS.NewSB(world.SB{Type: typ, Name: typ, At: at, FlagsAt: at, UserNS: ns, Flags: sbFlags}, root)
+		m := world.Mount{SB: id, Root: b.FS.SB(id).Root, Flags: flags, Point: point, Source: typ, Origin: at, Why: at}
+		if ns != 0 {
+			b.FS.SB(id).Flags |= world.SBNoDev
+		}
+		b.Attach(p, m)
+		return m.Root
+	}
+	mount := func(point, typ string, flags world.MountFlags, sbFlags world.SBFlags, root world.Inode) world.DentryID {
+		return mountAt(b.mountpoint(point, true), point, typ, flags, sbFlags, root)
+	}
+	closed := func(point string) { // a directory that the runtime hides behind an empty one, if the kernel has it
+		mountAt(b.maybe(point), point, "tmpfs", world.MountReadOnly, 0, b.knownDir(0o755, at))
+	}
+	open := func(name string) world.Inode {
+		return world.Inode{Mode: world.TypeDir | 0o555, Known: world.KnownType | world.KnownPerm | world.KnownACL | world.KnownAttr,
+			At: b.Miss("what "+name+" of a container holds is not modelled", "")}
+	}
+	proc := mount("/proc", "proc", locked, world.SBNoExec, open("/proc"))
+	ro := world.MountReadOnly
+	if b.privileged() {
+		ro = 0
+	}
+	masked := !b.privileged() && (b.sc.ProcMount == nil || *b.sc.ProcMount == "Default")
+	if masked {
+		roAt := b.Text("the runtime's list of read-only paths")
+		for _, name := range []string{"bus", "fs", "irq", "sys", "sysrq-trigger"} {
+			ino := open("/proc/" + name)
+			if name == "sysrq-trigger" {
+				ino.Mode = world.TypeReg | 0o200
+			}
+			d := b.FS.Add(proc, name, ino)
+			b.Attach(b.mountpoint("/proc/"+name, true), world.Mount{SB: b.FS.I(proc).SB, Root: d, Flags: locked | world.MountReadOnly, Point: "/proc/" + name, Source: "proc",
+				Origin: roAt, Why: roAt, FlagsAt: map[world.MountFlags]story.Origin{world.MountReadOnly: roAt}})
+		}
+		null := b.FS.NewSB(world.SB{Type: "devtmpfs", Name: "the host's /dev", At: at, FlagsAt: at}, b.device(1, 3, at))
+		for _, name := range []string{"interrupts", "kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug"} {
+			b.Attach(b.maybe("/proc/"+name), world.Mount{SB: null, Root: b.FS.SB(null).Root, Flags: noSuid, Point: "/proc/" + name, Source: "/dev/null", Origin: at, Why: at})
+		}
+		for _, name := range []string{"/proc/asound", "/proc/acpi", "/proc/scsi"} {
+			closed(name)
+		}
+	}
+	b.dev(mount, at)
+	mount("/sys", "sysfs", locked|ro, world.SBNoExec, open("/sys"))
+	mount("/sys/fs/cgroup", "cgroup2", locked|ro, 0, open("/sys/fs/cgroup"))
+	if masked {
+		for _, name := range []string{"/sys/firmware", "/sys/devices/virtual/powercap"} {
+			closed(name)
+		}
+	}
+	return nil
+}
+
+// device makes a character device's inode.
+func (b *builder) device(major, minor uint32, at story.Origin) world.Inode {
+	return world.Inode{Mode: world.TypeChar | 0o666, Known: world.KnownAll, Nlink: 1, Major: major, Minor: minor, At: at}
+}
+
+// devices are the nodes that every container gets.
+var devices = []struct {
+	name         string
+	major, minor uint32
+}{{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}}
+
+// dev makes /dev and what is mounted below it.
+func (b *builder) dev(mount func(string, string, world.MountFlags, world.SBFlags, world.Inode) world.DentryID, at story.Origin) {
+	root := b.knownDir(0o755, at)
+	root.Whole = !b.privileged() // a privileged container has the host's devices
+	if b.privileged() {
+		root.At = b.Miss("which devices the host has is not known", "")
+	}
+	dev := mount("/dev", "tmpfs", noSuid, 0, root)
+	for _, d := range devices {
+		ino := b.device(d.major, d.minor, at)
+		if b.Task.Cred.UserNS == 0 {
+			b.FS.Add(dev, d.name, ino)
+			continue
+		}
+		// In a user namespace no node can be made: the host's are bound.
+		b.FS.Add(dev, d.name, world.Inode{Mode: world.TypeReg | 0o644, Known: world.KnownAll, At: at})
+		id := b.FS.NewSB(world.SB{Type: "devtmpfs", Name: "the host's /dev", At: at, FlagsAt: at}, ino)
+		b.Attach(b.mountpoint("/dev/"+d.name, false), world.Mount{SB: id, Root: b.FS.SB(id).Root, Flags: noSuid | world.MountNoExec, Point: "/dev/" + d.name, Source: "host:/dev/" + d.name, Origin: at, Why: at})
+	}
+	for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2", "core": "/proc/kcore", "ptmx": "pts/ptmx"} {
+		b.FS.Add(dev, name, world.Inode{Mode: world.TypeLink | 0o777, Known: world.KnownAll, Link: to, At: at})
+	}
+	for _, name := range []string{"pts", "shm", "mqueue"} {
+		b.FS.Add(dev, name, b.knownDir(0o755, at))
+	}
+	pts := b.knownDir(0o755, at)
+	pts.Whole, pts.At = false, b.Miss("which terminals the container has is not known", "")
+	d := mount("/dev/pts", "devpts", noSuid|world.MountNoExec, 0, pts)
+	b.FS.Add(d, "ptmx", b.device(5, 2, at))
+	b.FS.SBOf(d).Flags &^= world.SBNoDev // devpts keeps its own devices usable
+	shm := b.knownDir(0o1777, at)
+	if b.p.Spec.HostIPC {
+		shm.Whole, shm.At = false, b.Miss("the host's /dev/shm is not known", "")
+	}
+	mount("/dev/shm", "tmpfs", locked, 0, shm)
+	mount("/dev/mqueue", "mqueue", locked, 0, b.knownDir(0o1777, at))
+}
+
+// kubelet makes the files that kubelet and runtime mount by themselves.
+func (b *builder) kubelet() error {
+	var own []pending
+	ro := b.sc.ReadOnlyRootFilesystem != nil && *b.sc.ReadOnlyRootFilesystem
+	file := func(point, who string, mode uint16, readOnly bool) {
+		if slices.ContainsFunc(own, func(p pending) bool { return p.point == point }) {
+			return
+		}
+		for i := range b.c.VolumeMounts {
+			if path.Clean(b.c.VolumeMounts[i].MountPath) == point {
+				return
+			}
+		}
+		at := b.Text(who + " makes " + point + " in every container")
+		d := b.FS.Add(b.kubeletDir(), fmt.Sprintf("%s-%d", path.Base(point), len(own)), world.Inode{Mode: world.TypeReg | mode, Known: world.KnownAll &^ world.KnownSize, Nlink: 1, At: at})
+		m := world.Mount{SB: b.kubfs, Root: d, Source: who + "'s " + point, Origin: at, Why: at, FlagsAt: map[world.MountFlags]story.Origin{}, IDMap: b.Task.Cred.UserNS}
+		b.hostFlags(&m, "/var/lib/kubelet")
+		if readOnly {
+			m.Flags |= world.MountReadOnly
+			m.Unsure &^= world.MountReadOnly
+			m.FlagsAt[world.MountReadOnly] = b.field(b.scField("readOnlyRootFilesystem"))
+		}
+		own = append(own, pending{point, m})
+	}
+	file("/etc/hosts", "the kubelet", 0o644, false)
+	file("/etc/hostname", "containerd", 0o644, ro)
+	file("/etc/resolv.conf", "containerd", 0o644, ro)
+	log := b.c.TerminationMessagePath
+	if log == "" {
+		log = "/dev/termination-log"
+	}
+	file(path.Clean(log), "the kubelet", 0o666, false)
+	if auto := b.p.Spec.AutomountServiceAccountToken; auto == nil || *auto {
+		own = append(own, b.token())
+	}
+	b.attach(own)
+	return nil
+}
+
+// token is the volume that the API server adds for the service account.
+func (b *builder) token() pending {
+	const point = "/var/run/secrets/kubernetes.io/serviceaccount"
+	at := b.Assume("the service account's token is mounted, as the service account does not turn that off", "automountServiceAccountToken in the Pod")
+	root := b.tmpfsRoot(at)
+	id := b.FS.NewSB(world.SB{Type: "tmpfs", Name: "the service account's token", At: at, FlagsAt: at}, root)
+	d := b.FS.SB(id).Root
+	data := b.FS.Add(d, "..2026_01_01", b.writerDir(at))
+	b.FS.Add(d, "..data", b.link("..2026_01_01", at))
+	for _, name := range []string{"token", "ca.crt", "namespace"} {
+		ino := b.writtenFile(0o644, at)
+		if name == "token" && (b.psc.FSGroup != nil || b.sc.RunAsUser != nil || b.psc.RunAsUser != nil) {
+			ino.Known &^= world.KnownPerm | world.KnownOwner
+			ino.At = b.Miss("owner and mode of the service account's token are not modelled where fsGroup or runAsUser is set", "")
+		}
+		b.FS.Add(data, name, ino)
+		b.FS.Add(d, name, b.link("..data/"+name, at))
+	}
+	return pending{point, world.Mount{SB: id, Root: d, Flags: world.MountReadOnly, Source: "the service account's token", Origin: at, Why: at, IDMap: b.Task.Cred.UserNS,
+		FlagsAt: map[world.MountFlags]story.Origin{world.MountReadOnly: at}}}
+}
+
+// attach makes mounts in the runtime's order.
+func (b *builder) attach(all []pending) {
+	slices.SortStableFunc(all, func(x, y pending) int { return strings.Count(x.point, "/") - strings.Count(y.point, "/") })
+	for _, p := range all {
+		p.Mount.Point = p.point
+		dir := b.FS.I(p.Root).Type() == world.TypeDir
+		at := b.mountpoint(p.point, dir)
+		if ino, src := b.FS.I(at.Dentry), b.FS.I(p.Root); ino.Known&src.Known&world.KnownType != 0 && ino.Is(world.TypeDir) != src.Is(world.TypeDir) {
+			b.Refusals = append(b.Refusals, world.Refusal{Code: story.VolumeMountRefused, Outcome: story.Deny, At: p.Origin,
+				Facts: [3]string{fmt.Sprintf("the runtime cannot mount %s on %s: one is a directory, the other is not", p.Source, p.point)}})
+		}
+		b.Attach(at, p.Mount)
+	}
+}
+
+// mountpoint returns the place of a mount point; the runtime follows the image's links and makes what is missing.
+func (b *builder) mountpoint(p string, dir bool) world.Path {
+	at := b.Task.Root
+	for {
+		next, rest, st := b.Resolve(b.Task.Root, at, p)
+		switch at = next; st {
+		case world.Present:
+			return at
+		case world.Unsure: // it exists once the runtime has made it
+			b.FS.D(at.Dentry).Phantom = false
+			if ino := b.FS.I(at.Dentry); ino.Known&world.KnownType == 0 {
+				ino.Mode, ino.Known = world.TypeReg, ino.Known|world.KnownType
+				if rest != "" || dir {
+					ino.Mode = world.TypeDir
+				}
+			}
+		case world.Absent:
+			var name string
+			name, rest, _ = strings.Cut(rest, "/")
+			ino := b.knownDir(0o755, b.Text("the runtime makes the mount point"))
+			if rest == "" && !dir {
+				ino.Mode, ino.Whole = world.TypeReg|0o644, false
+			}
+			ino.Layer = 1
+			at.Dentry = b.FS.Add(at.Dentry, name, ino)
+		}
+		if rest == "" {
+			return at
+		}
+		p = rest
+	}
+}
+
+// maybe returns the place of a mount point that is left out where the kernel does not have it.
+func (b *builder) maybe(p string) world.Path {
+	at, _, _ := b.Resolve(b.Task.Root, b.Task.Root, p)
+	return at
 }
 
 // rest fills in what every container has.
 func (b *builder) rest() error {
 	t := &b.Task
-	at := b.Text("containerd's default")
+	at := b.Text("the runtime's default")
 	t.Umask = world.Given(uint16(0o022), at)
 	t.NoFile = world.Given(1<<20, b.Assume("RLIMIT_NOFILE is not reached", ""))
 	t.OpenFDs = world.Given(3, at)
 	t.FDsAt = at
 	t.Devices = world.Devices{At: at, Rules: []world.DeviceRule{{Type: 'a', Major: -1, Minor: -1, Access: "m"}}}
-	for _, d := range [][2]int64{{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 2}} {
-		t.Devices.Rules = append(t.Devices.Rules, world.DeviceRule{Type: 'c', Major: d[0], Minor: d[1], Access: "rwm"})
+	for _, d := range devices {
+		t.Devices.Rules = append(t.Devices.Rules, world.DeviceRule{Type: 'c', Major: int64(d.major), Minor: int64(d.minor), Access: "rwm"})
 	}
-	if sc := b.c.SecurityContext; sc != nil && sc.Privileged != nil && *sc.Privileged {
+	t.Devices.Rules = append(t.Devices.Rules, world.DeviceRule{Type: 'c', Major: 5, Minor: 2, Access: "rwm"}, world.DeviceRule{Type: 'c', Major: 136, Minor: -1, Access: "rwm"})
+	if b.privileged() {
 		t.Devices.All = true
 	}
-	// What kubelet and runtime mount by themselves, whose contents are not modelled yet.
-	for _, m := range []struct{ point, fs string }{{"/proc", "proc"}, {"/dev", "devtmpfs of the runtime"}, {"/sys", "sysfs"}} {
-		miss := b.Miss("what "+m.point+" of a container holds is not modelled yet", "")
-		sb := b.FS.NewSB(world.SB{Type: strings.Fields(m.fs)[0], Name: m.fs, At: miss, FlagsAt: miss}, world.Inode{Mode: world.TypeDir, Known: world.KnownType, At: miss})
-		b.Attach(b.mountpoint(m.point), world.Mount{SB: sb, Root: b.FS.SB(sb).Root, Point: m.point, Source: m.fs, Unsure: 0xff, Why: miss, Origin: b.Text("every container has it")})
+	dir := b.c.WorkingDir
+	switch {
+	case dir != "":
+	case b.embedded():
+		return nil
+	default:
+		b.Assume("the working directory is /, as the image's WORKDIR is not known", "workingDir, or --cwd")
+		return nil
 	}
+	t.Cwd = b.mountpoint(dir, true)
 	return nil
+}
+
+// shift is the map with which the image's layers are mounted for a Pod with a user namespace of its own.
+func (b *builder) shift() world.IDMap {
+	if b.Task.Cred.UserNS == 0 {
+		return nil
+	}
+	return b.UserNS[b.Task.Cred.UserNS].UIDs
 }

@@ -19,7 +19,8 @@ import (
 // Workload is one object with a pod template.
 type Workload struct {
 	Kind string
-	Meta metav1.ObjectMeta
+	Name string
+	Meta metav1.ObjectMeta // of the Pod, which a workload's template gives
 	Spec corev1.PodSpec
 	Path string // of the pod spec in the document
 	Doc  *strictyaml.Doc
@@ -84,9 +85,11 @@ func parseObject(d *strictyaml.Doc, depth int) ([]*Workload, error) {
 	if err := d.Decode(into); err != nil {
 		return nil, err
 	}
-	w.Meta, w.Spec = spec()
+	own, meta, pod := spec()
+	w.Name, w.Meta, w.Spec = own.Name, meta, pod
+	w.Meta.Namespace = own.Namespace
 	if len(w.Spec.Containers) == 0 {
-		return nil, d.Fail(path, "%s %s has no containers", w.Kind, w.Meta.Name)
+		return nil, d.Fail(path, "%s %s has no containers", w.Kind, w.Name)
 	}
 	return []*Workload{w}, nil
 }
