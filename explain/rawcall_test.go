@@ -10,6 +10,8 @@ import (
 	"syscallstory/syscalls"
 )
 
+func addressOf(p *uint32) uintptr { return uintptr(unsafe.Pointer(p)) }
+
 // rawCall makes a parsed call, with memory for what its addresses lead to.
 func rawCall(call *syscalls.Call) (uintptr, syscall.Errno) {
 	var regs [6]uintptr
