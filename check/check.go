@@ -102,8 +102,16 @@ type Check struct {
 	maybe     bool // an unknown check may make the call wait
 	decided   story.Step
 	denied    bool
+	Opened    Opened // what an opening call has come to
 	muted     bool // a check on behalf of another one: not recorded
 	mutedMiss bool
+}
+
+// Opened is the file that a call opens; with a Name, one that it makes in the directory Path.
+type Opened struct {
+	Path world.Path
+	Name string
+	Mode uint16
 }
 
 // ErrnoSet is a set of errnos.
@@ -135,7 +143,7 @@ func (s *ErrnoSet) All() []story.Errno {
 // pass when they are met, which tells what would refuse next.
 func (c *Check) Reset(record bool, forgiven []story.Step) {
 	c.Cred = &c.W.Task.Cred
-	c.Depth = 0
+	c.Depth, c.Opened = 0, Opened{}
 	c.rec, c.words, c.effects = c.rec[:0], c.words[:0], c.effects[:0]
 	c.recording, c.forgiven, c.forgave = record, forgiven, false
 	c.unsure, c.blocks, c.maybe, c.noStart, c.denied, c.muted = ErrnoSet{}, false, false, false, false, false

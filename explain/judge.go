@@ -4,6 +4,8 @@ package explain
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"syscallstory/check"
 	"syscallstory/kernel"
@@ -83,10 +85,73 @@ func (j *Judge) ABI() syscalls.ABI { return j.abi }
 // Verdict judges a call without telling its story. It does not allocate once the world is warm.
 func (j *Judge) Verdict(call *syscalls.Call) check.End { return j.judge(call, false, nil) }
 
+// declare opens the descriptors that a call was written with, 3</path>, until the function that it returns is called.
+func (j *Judge) declare(call *syscalls.Call) func() {
+	t := &j.w.Task
+	fds, at := t.FDs, t.FDsAt
+	for i := range call.Args {
+		a := &call.Args[i]
+		if a.FDPath == "" || int32(a.Val) < 0 {
+			continue
+		}
+		t.FDs = slices.DeleteFunc(slices.Clone(t.FDs), func(f world.FD) bool { return f.N == int(a.Val) })
+		if p, _, st := j.w.Resolve(t.Root, t.Cwd, a.FDPath); st == world.Present && strings.HasPrefix(a.FDPath, "/") {
+			t.FDs = append(t.FDs, world.FD{N: int(a.Val), Path: p, At: j.w.Text("the call's own text")})
+			continue
+		}
+		t.FDs = append(t.FDs, world.FD{N: int(a.Val), At: j.w.Miss("what descriptor "+a.String()+" leads to is not known", "--rootfs and --host-root with that file")})
+	}
+	return func() { t.FDs, t.FDsAt = fds, at }
+}
+
+func declares(call *syscalls.Call) bool {
+	for i := range call.Args {
+		if call.Args[i].FDPath != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Refused judges a call and returns the check that refused it; false where none did for sure.
+func (j *Judge) Refused(call *syscalls.Call) (world.Refused, bool) {
+	end := j.judge(call, true, nil)
+	step, denied := j.c.Decided()
+	if !denied || !end.Sure || end.Verdict != story.Denied && end.Verdict != story.Killed {
+		return world.Refused{}, false
+	}
+	return world.Refused{Call: call, Step: step, Entry: j.entry(&step)}, true
+}
+
+// SeccompAllows reports whether the task's filters may let a call pass with some arguments.
+func (j *Judge) SeccompAllows(name string) bool {
+	nr, ok := syscalls.Lookup(j.abi, name)
+	if !ok {
+		return false
+	}
+	j.c.Reset(false, nil)
+	_, _, ran := j.seccomp(&syscalls.Call{ABI: j.abi, Name: name, Nr: nr})
+	return ran
+}
+
+// Capabilities lists what the task's effective set holds.
+func (j *Judge) Capabilities() []kernel.Cap {
+	var all []kernel.Cap
+	for c := kernel.Cap(0); c < kernel.NumCaps; c++ {
+		if cr := &j.w.Task.Cred; cr.EffectiveAt.Known() && cr.Effective.Has(c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 // judge runs the gates: refusals before the container exists, seccomp, the call's existence, its route.
 func (j *Judge) judge(call *syscalls.Call, record bool, forgiven []story.Step) check.End {
 	c := &j.c
 	c.Reset(record, forgiven)
+	if declares(call) {
+		defer j.declare(call)()
+	}
 	if len(j.w.Refusals) > 0 && j.refused() {
 		return check.End{Verdict: story.Denied, Sure: true}
 	}

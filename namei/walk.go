@@ -62,7 +62,11 @@ func (n *Walk) Init(c *check.Check, dfd int, path string, flags Flags) story.Err
 			}
 			return c.Refuse(s)
 		}
-		if ino := c.W.FS.I(fd.Path.Dentry); path != "" && !ino.Is(world.TypeDir) {
+		switch ino := c.W.FS.I(fd.Path.Dentry); {
+		case path == "" || ino.Is(world.TypeDir):
+		case ino.Known&world.KnownType == 0:
+			c.Unknown(story.Step{Code: story.PathDirfdType, Errno: story.ENOTDIR, Op: story.OpLook, Val: val, Fact: [3]story.Origin{fd.At}})
+		default:
 			return c.Refuse(story.Step{Code: story.PathDirfdType, Errno: story.ENOTDIR, Op: story.OpLook, Obj: fd.Path.Ref(), Val: val})
 		}
 		n.Path = fd.Path

@@ -12,16 +12,16 @@ const (
 // Edit is one change of the input, as an input offers it: it knows where to write it, not what it will do.
 type Edit struct {
 	ID      string // unique within one input, stable
-	Kind    string // yaml, flag, node, host: who must make it
+	Kind    string // yaml, profile, image, host, node, call: what is changed
 	File    string
 	Line    int
-	Path    string // the field, flag, sysctl or host path
-	Patch   string // the change in the words of its kind
+	Path    string // the field, the sysctl or the path of a file
+	Patch   string // the change in the words of its kind: YAML, a shell command, a call
 	Text    string // the change as a sentence: "drop readOnly on this mount"
 	Exposes string
 	Risk    Risk
-	Rank    int  // smaller is narrower, among edits of one input
 	LastOut bool // privileged, Unconfined, ALL, uid 0: only where nothing else works
+	Do      any  // how to make it; for the input that offers it alone
 }
 
 // Fix is an edit, or several that only work together, after which the call was judged again.
@@ -33,8 +33,18 @@ type Fix struct {
 	Verified bool     `json:"verified"`
 	Text     string   `json:"text"`
 	Risk     Risk     `json:"risk"`
-	By       string   `json:"by,omitempty"` // who makes it where it is not the author of the input: node, host
-	Allows   int      `json:"allows"`       // newly allowed calls over the published probe corpus
+	By       string   `json:"by,omitempty"` // who makes it where it is not the author of the input
+	Allows   int      `json:"allows"`       // how many calls of the probe corpus are allowed that were not
+	With     []Part   `json:"with,omitempty"`
+}
+
+// Part is a further edit that a Fix needs: without it the call is refused again.
+type Part struct {
+	Kind  string   `json:"kind"`
+	At    FixPlace `json:"at"`
+	Patch string   `json:"patch"`
+	Text  string   `json:"text"`
+	By    string   `json:"by,omitempty"`
 }
 
 // FixPlace is where a fix is made.

@@ -59,7 +59,7 @@ var registry = [numCodes]Info{
 		Repro: "python3 -c 'import os; os.open(\"x\", 0, dir_fd=99)'",
 	},
 	PathDirfdType: {
-		ID: "LKP005", Gate: Lookup, Title: "the directory descriptor must be a directory", Denies: "descriptor {0} is not a directory",
+		ID: "LKP005", Gate: Lookup, Title: "the directory descriptor must be a directory", Denies: "descriptor {0} is not a directory", Unknowns: "what descriptor {0} leads to is not known",
 		Facts: []FactInfo{{"fd", KindInt}}, Function: "path_init", Errno: "ENOTDIR", Releases: "all", Man: "openat(2)",
 		Long:  "A relative path can start at a directory only.",
 		Repro: "python3 -c 'import os; f=os.open(\"/etc/passwd\",0); os.open(\"x\", 0, dir_fd=f)'",

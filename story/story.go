@@ -27,6 +27,9 @@ type Story struct {
 	// Findings are remarks on the input that do not change the verdict: fields without effect, keys that an API server refuses.
 	Findings []Finding `json:"findings"`
 
+	// Got compares the story with what the call is known to have answered.
+	Got *Got `json:"got,omitempty"`
+
 	// Sources are the lines of the input that Places point to, for views that quote them.
 	Sources []Source `json:"sources"`
 }
@@ -111,6 +114,25 @@ type Finding struct {
 	Severity string `json:"severity"` // error, warning, note
 	Text     string `json:"text"`
 	At       *Place `json:"at"`
+}
+
+// Got is what a call is known to have answered, and where that could come from if the story does not say so.
+type Got struct {
+	Errno      string      `json:"errno"`     // "0" for success
+	Explained  bool        `json:"explained"` // the story ends with it
+	Possible   bool        `json:"possible"`  // it is one of the endings that are possible
+	Candidates []Candidate `json:"candidates"`
+}
+
+// Candidate is a check that can answer so.
+type Candidate struct {
+	Gate    string   `json:"gate"`
+	LSM     string   `json:"lsm,omitempty"`
+	Code    string   `json:"code"`
+	Text    string   `json:"text"`
+	Why     string   `json:"why"` // missing: a fact is not known; next: it would refuse next; fact: it passed by a fact that may be wrong
+	Settles []string `json:"settles"`
+	At      *Place   `json:"at"`
 }
 
 // Source is an excerpt of an input file: consecutive lines, the first of which has number First.

@@ -137,3 +137,37 @@ func permute(v uint64, toARM bool) uint64 {
 	}
 	return out
 }
+
+// Flag is a symbolic name with its bits.
+type Flag struct {
+	Name string
+	Bits uint64
+}
+
+// Flags lists the flags that an argument holds, one bit of a set of modes not being one.
+func (a *Arg) Flags() []Flag {
+	set := kindSets[a.Kind]
+	if set == nil {
+		return nil
+	}
+	return set.held(a.Val)
+}
+
+// HowFlags lists the flags of openat2's structure: those of its field flags for 0, of resolve for 1.
+func HowFlags(a Arg, field int) []Flag {
+	if field == 0 {
+		return openFlags.held(a.How[0])
+	}
+	return resolveFlags.held(a.How[2])
+}
+
+func (s *flagSet) held(v uint64) []Flag {
+	var out []Flag
+	for _, f := range s.flags {
+		if f.val != 0 && v&f.val == f.val {
+			out = append(out, Flag{f.name, f.val})
+			v &^= f.val
+		}
+	}
+	return out
+}

@@ -85,7 +85,9 @@ func Open(c *check.Check, how How) story.Errno {
 		return o.tmpfile(c, how)
 	case o.flags&OPath != 0:
 		var n namei.Walk
-		return n.At(c, how.DFD, how.Path, o.lookup)
+		e := n.At(c, how.DFD, how.Path, o.lookup)
+		c.Opened.Path = n.Path
+		return e
 	}
 	return o.pathOpenat(c, how)
 }
@@ -247,7 +249,7 @@ func (o *open) pathOpenat(c *check.Check, how How) story.Errno {
 		}
 		path = link
 	}
-	return o.finish(c, &n, dir)
+	return o.finish(c, how, &n, dir)
 }
 
 // last is open_last_lookups and lookup_open.
@@ -343,8 +345,10 @@ func mayMapTask(c *check.Check, dir world.Path) story.Errno {
 }
 
 // finish is do_open.
-func (o *open) finish(c *check.Check, n *namei.Walk, dir world.Path) story.Errno {
+func (o *open) finish(c *check.Check, how How, n *namei.Walk, dir world.Path) story.Errno {
+	c.Opened.Path = n.Path
 	if o.created {
+		c.Opened.Name, c.Opened.Mode = n.Last, uint16(how.Mode&0o7777)
 		return c.LSM.FileOpen(c, n.Path)
 	}
 	if e := n.Complete(c); e != 0 {

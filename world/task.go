@@ -118,6 +118,7 @@ type Task struct {
 	MountNS   uint8
 	Devices   Devices
 	Labels    []Label
+	Fresh     bool // it is as execve left it: its capabilities follow from uid and bounding set
 }
 
 // Label is what an input asks of a security module for the task.

@@ -333,7 +333,11 @@ func (b *builder) rest() error {
 	t.Umask = world.Given(uint16(0o022), at)
 	t.NoFile = world.Given(1<<20, b.Assume("RLIMIT_NOFILE is not reached", ""))
 	t.OpenFDs = world.Given(3, at)
-	t.FDsAt = at
+	t.FDsAt, t.Fresh = at, true
+	pipes := b.Miss("what the container's standard input, output and error lead to is not known", "--fd N=PATH")
+	for n := range 3 {
+		t.FDs = append(t.FDs, world.FD{N: n, At: pipes})
+	}
 	t.Devices = world.Devices{At: at, Rules: []world.DeviceRule{{Type: 'a', Major: -1, Minor: -1, Access: "m"}}}
 	for _, d := range devices {
 		t.Devices.Rules = append(t.Devices.Rules, world.DeviceRule{Type: 'c', Major: int64(d.major), Minor: int64(d.minor), Access: "rwm"})

@@ -1,0 +1,281 @@
+// Package fix searches for the smallest changes of an input that let a refused call pass. An input offers edits; each is
+// made, the world is built anew and the call is judged again, so that no fix is told that was not seen to work.
+package fix
+
+import (
+	"sort"
+	"strings"
+
+	"syscallstory/explain"
+	"syscallstory/story"
+	"syscallstory/syscalls"
+	"syscallstory/world"
+)
+
+// Limits of a search.
+const (
+	maxEdits  = 3   // that only work together
+	maxTries  = 150 // worlds that are built
+	maxFixes  = 6   // that are returned
+	maxMinors = 12  // single edits after which others are still searched for
+)
+
+// Bind makes a judge of a world.
+type Bind func(*world.World) (*explain.Judge, error)
+
+// state is the input and the call with some edits made.
+type state struct {
+	in    world.Input
+	call  *syscalls.Call
+	edits []story.Edit
+}
+
+type search struct {
+	bind   Bind
+	start  state
+	tries  int
+	last   bool // the edits of last resort count
+	base   map[string]bool
+	corpus []*syscalls.Call
+	found  []found
+}
+
+type found struct {
+	edits    []story.Edit
+	verified bool
+	allows   map[string]bool
+}
+
+// Search returns the fixes of a call that the input's world refuses, best first. A call that is not refused has none.
+func Search(in world.Input, bind Bind, call *syscalls.Call) ([]story.Fix, error) {
+	s := &search{bind: bind}
+	w, err := in.World()
+	if err != nil {
+		return nil, err
+	}
+	j, err := bind(w)
+	if err != nil {
+		return nil, err
+	}
+	r, refused := j.Refused(call)
+	if !refused {
+		return nil, nil
+	}
+	s.corpus = Corpus(w, call)
+	s.base = allowed(j, s.corpus)
+	s.start = state{in: in, call: call}
+	s.run(w, r)
+	if s.verified() == 0 {
+		s.last = true
+		s.run(w, r)
+	}
+	if s.verified() == 0 { // nothing in the input helps: the call itself is what can change
+		for _, e := range callEdits(call, r) {
+			s.try(s.start, e)
+		}
+	}
+	return s.ranked(), nil
+}
+
+func (s *search) verified() int {
+	n := 0
+	for _, f := range s.found {
+		if f.verified {
+			n++
+		}
+	}
+	return n
+}
+
+// run tries the edits of each refusal, breadth first: those that let the call get to another refusal are gone on with.
+func (s *search) run(w *world.World, r world.Refused) {
+	type open struct {
+		state
+		w *world.World
+		r world.Refused
+	}
+	queue := []open{{s.start, w, r}}
+	for n := 0; len(queue) > 0 && s.tries < maxTries; n++ {
+		q := queue[0]
+		queue = queue[1:]
+		if len(q.edits) >= maxEdits || n > maxMinors || len(q.edits) > 0 && s.verified() > 0 {
+			continue
+		}
+		for _, e := range q.in.Edits(q.w, q.r) {
+			if e.LastOut && !s.last || has(q.edits, e.ID) || s.tries >= maxTries {
+				continue
+			}
+			next, nw, nr, moved := s.try(q.state, e)
+			if moved && !nr.Step.Same(&q.r.Step) {
+				queue = append(queue, open{next, nw, nr})
+			}
+		}
+	}
+}
+
+func has(edits []story.Edit, id string) bool {
+	for _, e := range edits {
+		if e.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// with makes an edit.
+func (q state) with(e story.Edit) (state, error) {
+	next := state{in: q.in, call: q.call, edits: append(append([]story.Edit{}, q.edits...), e)}
+	if change, ok := e.Do.(*syscalls.Call); ok {
+		next.call = change
+		return next, nil
+	}
+	in, err := q.in.With(e)
+	next.in = in
+	return next, err
+}
+
+// judge builds the state's world and judges the call in it.
+func (s *search) judge(q state) (*world.World, *explain.Judge, error) {
+	s.tries++
+	w, err := q.in.World()
+	if err != nil {
+		return nil, nil, err
+	}
+	j, err := s.bind(w)
+	return w, j, err
+}
+
+// try makes one more edit and judges again. moved says that the call is refused still, by the step that is returned.
+func (s *search) try(q state, e story.Edit) (next state, w *world.World, r world.Refused, moved bool) {
+	next, err := q.with(e)
+	if err != nil {
+		return next, nil, r, false
+	}
+	w, j, err := s.judge(next)
+	if err != nil { // an edit that the input itself refuses is none
+		return next, nil, r, false
+	}
+	switch j.Verdict(next.call).Verdict {
+	case story.Allowed, story.Blocks:
+		s.keep(next, j, true)
+		return next, w, r, false
+	case story.Undetermined:
+		s.keep(next, j, false)
+		return next, w, r, false
+	}
+	r, moved = j.Refused(next.call)
+	return next, w, r, moved
+}
+
+// keep notes a set of edits, if none of them can be left out.
+func (s *search) keep(q state, j *explain.Judge, verified bool) {
+	for i := range q.edits {
+		if len(q.edits) == 1 {
+			break
+		}
+		less := s.start
+		ok := true
+		for k, e := range q.edits {
+			if k != i && ok {
+				var err error
+				less, err = less.with(e)
+				ok = err == nil
+			}
+		}
+		if !ok {
+			continue
+		}
+		if _, lj, err := s.judge(less); err == nil {
+			if v := lj.Verdict(less.call).Verdict; v != story.Denied && v != story.Killed {
+				return
+			}
+		}
+	}
+	f := found{edits: q.edits, verified: verified, allows: map[string]bool{}}
+	for k := range allowed(j, s.corpus) {
+		if !s.base[k] {
+			f.allows[k] = true
+		}
+	}
+	s.found = append(s.found, f)
+}
+
+// ranked orders the fixes: what newly allows a proper subset of another one's calls comes first, else what allows fewer;
+// what takes a protection away comes behind what does not.
+func (s *search) ranked() []story.Fix {
+	list := s.found
+	if s.verified() > 0 {
+		list = nil
+		for _, f := range s.found {
+			if f.verified {
+				list = append(list, f)
+			}
+		}
+	}
+	sort.SliceStable(list, func(a, b int) bool {
+		x, y := list[a], list[b]
+		if sx, sy := subset(x.allows, y.allows), subset(y.allows, x.allows); sx != sy {
+			return sx
+		}
+		if rx, ry := risk(x.edits), risk(y.edits); rx != ry {
+			return rx < ry
+		}
+		return len(x.allows) < len(y.allows)
+	})
+	if len(list) > maxFixes {
+		list = list[:maxFixes]
+	}
+	out := []story.Fix{}
+	for _, f := range list {
+		out = append(out, f.fix())
+	}
+	return out
+}
+
+func subset(a, b map[string]bool) bool {
+	if len(a) >= len(b) {
+		return false
+	}
+	for k := range a {
+		if !b[k] {
+			return false
+		}
+	}
+	return true
+}
+
+var risks = map[story.Risk]int{story.Safe: 0, story.Widens: 1, story.Dangerous: 2}
+
+func risk(edits []story.Edit) int {
+	worst := 0
+	for _, e := range edits {
+		worst = max(worst, risks[e.Risk])
+	}
+	return worst
+}
+
+// by says who makes an edit where it is not the input's author.
+func by(kind string) string {
+	switch kind {
+	case "node", "host", "profile":
+		return "node"
+	case "image":
+		return "image"
+	case "call":
+		return "program"
+	}
+	return ""
+}
+
+func (f found) fix() story.Fix {
+	e := f.edits[0]
+	out := story.Fix{Kind: e.Kind, At: story.FixPlace{File: e.File, Line: e.Line, Path: e.Path}, Patch: e.Patch, Text: e.Text, Exposes: e.Exposes, By: by(e.Kind), Risk: e.Risk, Verified: f.verified, Allows: len(f.allows)}
+	for _, p := range f.edits[1:] {
+		out.With = append(out.With, story.Part{Kind: p.Kind, At: story.FixPlace{File: p.File, Line: p.Line, Path: p.Path}, Patch: p.Patch, Text: p.Text, By: by(p.Kind)})
+		out.Exposes = strings.TrimPrefix(out.Exposes+"; "+p.Exposes, "; ")
+		if risks[p.Risk] > risks[out.Risk] {
+			out.Risk = p.Risk
+		}
+	}
+	return out
+}
