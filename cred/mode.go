@@ -42,8 +42,8 @@ type Decision struct {
 }
 
 // Granted says what the mode bits and the ACL of an inode grant (acl_permission_check in fs/namei.c). uid and gid are the
-// inode's ids after the mount's id map.
-func Granted(c *world.Cred, ino *world.Inode, uid world.KUID, gid world.KGID, want Bits) Decision {
+// inode's ids after the mount's id map, which is nil where there is none.
+func Granted(c *world.Cred, ino *world.Inode, idmap *world.UserNS, uid world.KUID, gid world.KGID, want Bits) Decision {
 	if ino.Known&world.KnownPerm == 0 {
 		return Decision{Class: ClassNotKnown, Missing: "mode and owner"}
 	}
@@ -73,7 +73,7 @@ func Granted(c *world.Cred, ino *world.Inode, uid world.KUID, gid world.KGID, wa
 		if !groups {
 			return Decision{Class: ClassNotKnown, Missing: "the task's groups"}
 		}
-		return aclGranted(c, ino.ACL, gid, want)
+		return aclGranted(c, ino.ACL, idmap, gid, want)
 	}
 	// Only a difference between group and other bits makes the kernel look at the groups.
 	if (mode^group)&want == 0 {
@@ -89,7 +89,7 @@ func Granted(c *world.Cred, ino *world.Inode, uid world.KUID, gid world.KGID, wa
 }
 
 // aclGranted is posix_acl_permission in fs/posix_acl.c, for a task that does not own the inode.
-func aclGranted(c *world.Cred, acl []world.ACLEntry, gid world.KGID, want Bits) Decision {
+func aclGranted(c *world.Cred, acl []world.ACLEntry, idmap *world.UserNS, gid world.KGID, want Bits) Decision {
 	mask, masked := Bits(7), false
 	for _, e := range acl {
 		if e.Tag == world.ACLMask {
@@ -110,13 +110,21 @@ func aclGranted(c *world.Cred, acl []world.ACLEntry, gid world.KGID, want Bits) 
 	for _, e := range acl {
 		switch e.Tag {
 		case world.ACLUser:
-			if uint32(c.FSUID) == e.ID {
+			id := e.ID
+			if idmap != nil {
+				id, _ = idmap.UIDs.Down(id)
+			}
+			if uint32(c.FSUID) == id {
 				return decide(e, true)
 			}
 		case world.ACLGroupObj, world.ACLGroup:
 			k := gid
 			if e.Tag == world.ACLGroup {
 				k = world.KGID(e.ID)
+				if idmap != nil {
+					id, _ := idmap.GIDs.Down(e.ID)
+					k = world.KGID(id)
+				}
 			}
 			if c.InGroup(k) {
 				found = true

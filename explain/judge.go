@@ -59,6 +59,7 @@ func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
 		if err != nil {
 			return nil, err
 		}
+		w.Sources = append(w.Sources, story.Source{File: file, First: 1, Lines: strings.Split(string(text), "\n")})
 		fl := &filter{Filter: f, profile: p.Resolve(seccomp.Target{ABI: j.abi, Caps: f.Caps, Kernel: w.Kernel})}
 		fl.open = len(fl.profile.Maybe) > 0
 		if fl.program, err = fl.profile.Compile(); err != nil {

@@ -19,7 +19,7 @@ func (j *Judge) Story(call *syscalls.Call) *story.Story {
 	w := j.w
 	s := &story.Story{SchemaVersion: story.SchemaVersion, Subject: w.Subject, Kernel: story.Kernel{Release: w.Kernel.Text, Arch: j.abi.String()}, Source: "predicted",
 		Verdict: end.Verdict.String(), Possible: []string{}, Assumptions: []story.Assumption{}, Effects: []story.Effect{}, Fixes: []story.Fix{}, Next: []story.Entry{},
-		Missing: []story.Assumption{}, Findings: append([]story.Finding{}, w.Findings...), Sources: append([]story.Source{}, w.Sources...)}
+		Missing: []story.Assumption{}, Findings: append([]story.Finding{}, w.Findings...)}
 	nr := call.Nr
 	s.Call = story.Call{Text: call.String(), Name: call.Name, ABI: call.ABI.String(), Nr: &nr, Args: call.ArgTexts()}
 	if (end.Verdict == story.Denied) && end.Sure && end.Errno != 0 {
@@ -38,14 +38,65 @@ func (j *Judge) Story(call *syscalls.Call) *story.Story {
 	if end.Verdict == story.Allowed || end.Verdict == story.Undetermined {
 		s.Effects = append(s.Effects, j.c.Effects()...)
 	}
-	s.Assumptions = append(s.Assumptions, w.Assumptions()...)
+	s.Assumptions = append(s.Assumptions, w.Assumptions(j.uses(call))...)
 	if len(end.Possible.All()) > 0 || end.Verdict == story.Undetermined {
 		s.Missing = j.missing(j.c.Steps())
 	}
+	s.Sources = j.excerpts(s)
 	if denied && refused {
 		s.Next = j.next(call, step)
 	}
 	return s
+}
+
+// uses reports which facts the recorded steps have compared. A relative path uses the working directory.
+func (j *Judge) uses(call *syscalls.Call) func(story.Origin) bool {
+	used := map[story.Origin]bool{}
+	for _, s := range j.c.Steps() {
+		for _, at := range s.Fact {
+			used[at] = true
+		}
+	}
+	for i := range call.Args {
+		if a := &call.Args[i]; a.Kind == syscalls.Path && a.Str != "" && a.Str[0] != '/' {
+			used[j.w.Task.CwdAt] = true
+		}
+	}
+	return func(at story.Origin) bool { return used[at] }
+}
+
+// excerpts returns the lines of the input that the deciding step and the findings point to, each with the one before it.
+func (j *Judge) excerpts(s *story.Story) []story.Source {
+	out := []story.Source{}
+	quote := func(at *story.Place) {
+		if at == nil || at.Line == 0 {
+			return
+		}
+		for _, src := range j.w.Sources {
+			if src.File != at.File || at.Line > len(src.Lines) {
+				continue
+			}
+			first := max(1, at.Line-1)
+			for _, have := range out {
+				if have.File == src.File && have.First == first {
+					return
+				}
+			}
+			out = append(out, story.Source{File: src.File, First: first, Lines: src.Lines[first-1 : at.Line]})
+			return
+		}
+	}
+	for i := range s.Steps {
+		if e := &s.Steps[i]; e.Decides {
+			for k := range e.Facts {
+				quote(e.Facts[k].At)
+			}
+		}
+	}
+	for i := range s.Findings {
+		quote(s.Findings[i].At)
+	}
+	return out
 }
 
 func name(e story.Errno) *string {
@@ -126,7 +177,7 @@ func (j *Judge) entry(s *story.Step) story.Entry {
 	long, short := info.Allows, info.Allows
 	switch s.Outcome {
 	case story.Deny, story.Kill:
-		long, short = info.Denies, info.Title
+		long, short, e.Note = info.Denies, info.Title, info.Note
 	case story.Unknown:
 		long, short = info.Unknowns, info.Title
 	}
@@ -170,8 +221,10 @@ func (j *Judge) value(k story.FactKind, v uint64) string {
 		return story.FormatMode(v)
 	case story.KindID:
 		return id(uint32(v))
-	case story.KindIDs:
+	case story.KindDisk:
 		return id(uint32(v>>32)) + ":" + id(uint32(v))
+	case story.KindIDs:
+		return j.ids(uint32(v>>32), uint32(v))
 	case story.KindCap:
 		return kernel.Cap(v).String()
 	case story.KindCapSet:
@@ -197,6 +250,22 @@ func (j *Judge) value(k story.FactKind, v uint64) string {
 		return fmt.Sprintf("%#x", v)
 	}
 	return fmt.Sprintf("%d", int64(v))
+}
+
+// ids prints an owner; in a user namespace as the task sees it, with what it is on the host.
+func (j *Judge) ids(uid, gid uint32) string {
+	host := id(uid) + ":" + id(gid)
+	ns := &j.w.UserNS[j.w.Task.Cred.UserNS]
+	if ns.Identity {
+		return host
+	}
+	in := func(m world.IDMap, v uint32) string {
+		if k, ok := m.Up(v); ok {
+			return fmt.Sprint(k)
+		}
+		return "unmapped"
+	}
+	return in(ns.UIDs, uid) + ":" + in(ns.GIDs, gid) + " (host " + host + ")"
 }
 
 func sbFlags(f world.SBFlags) string {

@@ -3,6 +3,7 @@
 package fix
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -98,7 +99,7 @@ func (s *search) run(w *world.World, r world.Refused) {
 	for n := 0; len(queue) > 0 && s.tries < maxTries; n++ {
 		q := queue[0]
 		queue = queue[1:]
-		if len(q.edits) >= maxEdits || n > maxMinors || len(q.edits) > 0 && s.verified() > 0 {
+		if len(q.edits) >= s.depth() || n > maxMinors {
 			continue
 		}
 		for _, e := range q.in.Edits(q.w, q.r) {
@@ -111,6 +112,17 @@ func (s *search) run(w *world.World, r world.Refused) {
 			}
 		}
 	}
+}
+
+// depth is how many edits a fix may have: no more than the shortest that was found.
+func (s *search) depth() int {
+	n := maxEdits
+	for _, f := range s.found {
+		if f.verified {
+			n = min(n, len(f.edits))
+		}
+	}
+	return n
 }
 
 func has(edits []story.Edit, id string) bool {
@@ -169,6 +181,11 @@ func (s *search) try(q state, e story.Edit) (next state, w *world.World, r world
 
 // keep notes a set of edits, if none of them can be left out.
 func (s *search) keep(q state, j *explain.Judge, verified bool) {
+	for _, f := range s.found {
+		if slices.EqualFunc(f.edits, q.edits, func(a, b story.Edit) bool { return a.ID == b.ID }) {
+			return
+		}
+	}
 	for i := range q.edits {
 		if len(q.edits) == 1 {
 			break

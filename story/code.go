@@ -28,6 +28,7 @@ const (
 	KindNS              // a user namespace
 	KindAction          // a seccomp action with its data
 	KindHex             // a bit set
+	KindDisk            // two ids as a filesystem keeps them, uid<<32 | gid
 )
 
 // FactInfo names one of a check's three facts.

@@ -202,6 +202,7 @@ var registry = [numCodes]Info{
 	MountReadOnly: {
 		ID: "MNT001", Gate: Mount, Title: "writing needs a writable mount", Denies: "{0} is mounted read-only in this container", Allows: "{0} is mounted read-write",
 		Facts: []FactInfo{{"mount point", KindString}, {"mount flags", KindMount}}, Function: "mnt_want_write", Errno: "EROFS", Releases: "all", Man: "mount(2)",
+		Note:  "for a plain open this check comes last, behind the permissions; with O_TRUNC, and where a name is made, it comes before them",
 		Long:  "The mount through which the path goes carries the read-only flag. That is a property of this mount in this namespace, not of the filesystem: the same directory may be writable through another mount. For a plain open the check comes last, after the permissions; with O_TRUNC, O_CREAT of a new name and O_TMPFILE it comes before them.",
 		Repro: "mount --bind /tmp /mnt; mount -o remount,bind,ro /mnt; echo x > /mnt/f",
 	},
@@ -323,7 +324,7 @@ var registry = [numCodes]Info{
 
 	UserNSOwner: {
 		ID: "UNS001", Gate: UserNS, Title: "a capability counts only where the file's ids are mapped", Denies: "{obj} belongs to {0}, which is not mapped in the task's user namespace: its capabilities do not count there",
-		Facts: []FactInfo{{"owner", KindIDs}, {"effective", KindCapSet}, {"user namespace", KindNS}}, Function: "capable_wrt_inode_uidgid", Errno: "EACCES", Releases: "since Linux 3.5", Man: "user_namespaces(7)",
+		Facts: []FactInfo{{"owner", KindDisk}, {"effective", KindCapSet}, {"user namespace", KindNS}}, Function: "capable_wrt_inode_uidgid", Errno: "EACCES", Releases: "since Linux 3.5", Man: "user_namespaces(7)",
 		Long:  "The task holds the capability, but in a user namespace whose id maps have no entry for the file's owner or group (which the task sees as 65534). There the capability is worth nothing; the plain permission bits still count.",
 		Note:  "such a file shows as nobody (65534) inside the container",
 		Repro: "unshare -Ur cat /etc/shadow",
@@ -336,7 +337,7 @@ var registry = [numCodes]Info{
 	},
 	UserNSWrite: {
 		ID: "UNS003", Gate: UserNS, Title: "a file whose ids have no mapping cannot be written", Denies: "{obj} has ids that its mount or filesystem cannot express: {0}",
-		Facts: []FactInfo{{"owner", KindIDs}}, Function: "inode_permission", Errno: "EACCES", Releases: "since Linux 4.8", Man: "mount_setattr(2)",
+		Facts: []FactInfo{{"owner", KindDisk}}, Function: "inode_permission", Errno: "EACCES", Releases: "since Linux 4.8", Man: "mount_setattr(2)",
 		Long:  "On an idmapped mount, or in a filesystem mounted by a user namespace, the inode's owner or group has no mapping. The kernel could not write such an inode back and refuses every write to it, root included.",
 		Repro: "an idmapped mount (mount_setattr) of a file whose owner the map leaves out",
 	},
@@ -348,7 +349,7 @@ var registry = [numCodes]Info{
 	},
 	UserNSCopyUp: {
 		ID: "UNS005", Gate: UserNS, Title: "copy-up keeps the owner, which must be mapped for the mounter", Denies: "{obj} belongs to {0}, which the overlay's mounter cannot map: it cannot be copied up",
-		Facts: []FactInfo{{"owner", KindIDs}, {"user namespace", KindNS}}, Function: "ovl_copy_up_one", Errno: "EOVERFLOW", Releases: "since Linux 5.11", Man: "user_namespaces(7)",
+		Facts: []FactInfo{{"owner", KindDisk}, {"user namespace", KindNS}}, Function: "ovl_copy_up_one", Errno: "EOVERFLOW", Releases: "since Linux 5.11", Man: "user_namespaces(7)",
 		Long:  "An overlay that was mounted inside a user namespace copies files up with that namespace's credentials. A lower file whose owner or group has no mapping there cannot be written with the same owner, so the write fails.",
 		Repro: "unshare -Urm sh -c 'mount -t overlay -o lowerdir=/etc,upperdir=u,workdir=w o m; echo >> m/passwd' # from a user whose map leaves root out",
 	},
@@ -359,7 +360,7 @@ var registry = [numCodes]Info{
 		Long: "A Linux Security Module is asked after the kernel's own checks at each hook. Which ones are built in and active is a fact of the node: /sys/kernel/security/lsm.",
 	},
 	LSMHook: {
-		ID: "LSM002", Gate: LSM, Title: "a security module's hook lets the call pass", Allows: "{1}: {0}",
+		ID: "LSM002", Gate: LSM, Title: "a security module's hook lets the call pass", Allows: "{0}",
 		Facts: []FactInfo{{"reason", KindString}, {"module", KindString}}, Function: "call_int_hook", Releases: "all", Man: "kernel.org/doc/html/latest/admin-guide/LSM",
 		Long: "The module is active, and nothing it holds can refuse this call: it has no policy for the task, or it does not guard this hook.",
 	},

@@ -91,6 +91,7 @@ type Entry struct {
 	Function string      `json:"function"`
 	Text     string      `json:"text"`
 	Short    string      `json:"short"`
+	Note     string      `json:"note,omitempty"` // why a refusal may surprise
 	Decides  bool        `json:"decides,omitempty"`
 }
 

@@ -84,7 +84,11 @@ func (Hooks) GenericPermission(c *check.Check, cr *world.Cred, p world.Path, mas
 	uid, gid := ids(c.W, p, ino)
 	dir := ino.Is(world.TypeDir)
 	op := mask.Op(dir)
-	d := cred.Granted(cr, ino, uid, gid, cred.Bits(mask&7))
+	var idmap *world.UserNS
+	if ns := c.W.Mounts[p.Mount].IDMap; ns != 0 {
+		idmap = &c.W.UserNS[ns]
+	}
+	d := cred.Granted(cr, ino, idmap, uid, gid, cred.Bits(mask&7))
 	facts := [3]story.Origin{ino.At, ino.At, cr.UIDAt}
 	vals := [3]uint64{uint64(ino.Mode), pack(uid, gid), pack(cr.FSUID, cr.FSGID)}
 	if d.Granted == kernel.Yes {
@@ -119,7 +123,7 @@ func (Hooks) GenericPermission(c *check.Check, cr *world.Cred, p world.Path, mas
 	s := story.Step{Code: story.ModeBits, Errno: story.EACCES, Op: op, Obj: p.Ref(), Fact: facts, Val: vals}
 	switch {
 	case unmapped(c.W, cr, ino, uid, gid, mask):
-		s.Code, s.Fact[1], s.Val = story.UserNSOwner, cr.EffectiveAt, [3]uint64{vals[1], uint64(cr.Effective), uint64(cr.UserNS)}
+		s.Code, s.Fact[1], s.Val = story.UserNSOwner, cr.EffectiveAt, [3]uint64{pack(ino.UID, ino.GID), uint64(cr.Effective), uint64(cr.UserNS)}
 	case !dir && mask&check.MayExec != 0 && ino.Mode&0o111 == 0 && cr.EffectiveAt.Known() && cr.Effective.Has(kernel.CapDacOverride):
 		s.Code = story.ModeNoExec
 	case d.Class == cred.ClassACL:

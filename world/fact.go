@@ -21,6 +21,7 @@ type Origins struct {
 	missing []story.Assumption
 	assumed []story.Origin // known facts that nobody gave: listed in the story
 	why     map[story.Origin]string
+	quiet   map[story.Origin]bool // assumed facts that count only where a step has used them
 }
 
 // Add records a place and returns its Origin.
@@ -44,6 +45,16 @@ func (o *Origins) Assume(text, settles string) story.Origin {
 	o.assumed = append(o.assumed, at)
 	o.why[at] = settles
 	o.known[at].Text = text
+	return at
+}
+
+// Suppose is Assume for a fact that few calls meet: it is listed only in a story that uses it.
+func (o *Origins) Suppose(text, settles string) story.Origin {
+	at := o.Assume(text, settles)
+	if o.quiet == nil {
+		o.quiet = map[story.Origin]bool{}
+	}
+	o.quiet[at] = true
 	return at
 }
 
@@ -79,11 +90,13 @@ func (o *Origins) Reason(at story.Origin) (story.Assumption, bool) {
 	return o.missing[i], true
 }
 
-// Assumptions lists what was assumed, in the order in which it was.
-func (o *Origins) Assumptions() []story.Assumption {
+// Assumptions lists what was assumed, in the order in which it was; used says which facts the story's steps have compared.
+func (o *Origins) Assumptions(used func(story.Origin) bool) []story.Assumption {
 	var all []story.Assumption
 	for _, at := range o.assumed {
-		all = append(all, story.Assumption{Text: o.known[at].Text, Settles: o.why[at]})
+		if !o.quiet[at] || used(at) {
+			all = append(all, story.Assumption{Text: o.known[at].Text, Settles: o.why[at]})
+		}
 	}
 	return all
 }

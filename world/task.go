@@ -110,6 +110,7 @@ type Task struct {
 	Cred      Cred
 	Seccomp   Seccomp
 	Root, Cwd Path
+	CwdAt     story.Origin
 	Umask     Fact[uint16]
 	FDs       []FD
 	FDsAt     story.Origin // unknown: descriptors that are not listed may be open

@@ -46,6 +46,7 @@ func Dir(w *world.World, sb world.SB, base, specFile string, spec []byte) (world
 		for _, e := range entries {
 			s.over[e.name] = e
 		}
+		w.Sources = append(w.Sources, story.Source{File: specFile, First: 1, Lines: strings.Split(string(spec), "\n")})
 	}
 	sb.Source = s
 	root, ok := s.read("/")

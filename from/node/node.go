@@ -35,7 +35,8 @@ type Node struct {
 	Mounts []Mount `json:"mounts"`
 	Files  string  `json:"files"` // an mtree specification with the owners of the host root's files
 
-	doc *strictyaml.Doc
+	doc   *strictyaml.Doc
+	local map[string]string // fields that were read from this machine, and where
 }
 
 // Mount is a mount of the host.
@@ -77,7 +78,21 @@ func Parse(file string, text []byte) (*Node, error) {
 }
 
 // At returns the Origin of a field.
-func (n *Node) At(w *world.World, path string) story.Origin { return w.Add(n.doc.Place(path)) }
+func (n *Node) At(w *world.World, path string) story.Origin {
+	if n.doc != nil {
+		return w.Add(n.doc.Place(path))
+	}
+	for p := path; ; {
+		if from := n.local[p]; from != "" {
+			return w.Text("this machine's " + from)
+		}
+		i := strings.LastIndexAny(p, ".[")
+		if i < 0 {
+			return w.Text("this machine")
+		}
+		p = p[:i]
+	}
+}
 
 // Apply puts the node's facts into a world; n may be nil, then they are missing.
 func (n *Node) Apply(w *world.World) {
@@ -85,7 +100,7 @@ func (n *Node) Apply(w *world.World) {
 	if n == nil {
 		n = &Node{}
 	}
-	has := func(path string) bool { return n.doc != nil && n.doc.Has(path) }
+	has := func(path string) bool { return n.doc != nil && n.doc.Has(path) || n.local[path] != "" }
 	w.Arch, w.KernelAt = "x86_64", miss("the kernel")
 	if has("kernel.release") {
 		w.Kernel, _ = kernel.ParseRelease(n.Kernel.Release)

@@ -216,7 +216,7 @@ func (e *editor) missing() {
 func (e *editor) rest(name string) string {
 	for i := range e.r.Call.Args {
 		p := e.r.Call.Args[i].Str
-		if p == "" || strings.Contains(p+"/", "/../") {
+		if p == "" {
 			continue
 		}
 		if !path.IsAbs(p) {
@@ -473,6 +473,10 @@ func (e *editor) chmod() {
 	if bits == 0 {
 		bits = 7 &^ (ino.Mode & 7)
 	}
+	verb := map[story.Op]string{story.OpRead: "read", story.OpWrite: "write to", story.OpReadWrite: "read and write", story.OpExec: "execute", story.OpSearch: "search", story.OpCreate: "make names in"}[e.r.Step.Op]
+	if verb == "" {
+		verb = "use"
+	}
 	letters := ""
 	for i, ch := range "rwx" {
 		if bits>>(2-i)&1 != 0 {
@@ -491,13 +495,14 @@ func (e *editor) chmod() {
 		if c.who == "o" {
 			risk = story.Widens
 		}
-		e.file(e.obj, func(p string) string { return fmt.Sprintf("chmod %s+%s %s", c.who, letters, p) }, "give "+c.to+" "+letters+" on "+e.path, e.path+" to "+c.to, risk,
+		e.file(e.obj, func(p string) string { return fmt.Sprintf("chmod %s+%s %s", c.who, letters, p) }, "let "+c.to+" "+verb+" "+e.path, e.path+" to "+c.to, risk,
 			func(_ *world.World, ino *world.Inode) { ino.Mode |= bits << c.shift })
 	}
 	if uid := e.w.Task.Cred.FSUID; uint32(uid) != world.Invalid && e.w.Task.Cred.UIDAt.Known() {
-		entry := world.ACLEntry{Tag: world.ACLUser, Perm: uint8(bits), ID: uint32(uid)}
+		id := e.onDisk(uint32(uid))
+		entry := world.ACLEntry{Tag: world.ACLUser, Perm: uint8(bits), ID: id}
 		if len(ino.ACL) == 0 && ino.Known&world.KnownACL != 0 && e.w.FS.SBOf(e.obj.Dentry).Overlay == nil {
-			e.file(e.obj, func(p string) string { return fmt.Sprintf("setfacl -m u:%d:%s %s", uid, letters, p) }, fmt.Sprintf("give uid %d %s on %s by an ACL", uid, letters, e.path), e.path+" to that uid only", story.Safe,
+			e.file(e.obj, func(p string) string { return fmt.Sprintf("setfacl -m u:%d:%s %s", id, letters, p) }, fmt.Sprintf("let uid %d %s %s by an ACL", id, verb, e.path), e.path+" to that uid only", story.Safe,
 				func(_ *world.World, ino *world.Inode) {
 					group := uint8(ino.Mode >> 3 & 7)
 					ino.ACL = []world.ACLEntry{{Tag: world.ACLUserObj, Perm: uint8(ino.Mode >> 6 & 7)}, entry, {Tag: world.ACLGroupObj, Perm: group}, {Tag: world.ACLMask, Perm: group | entry.Perm}, {Tag: world.ACLOther, Perm: uint8(ino.Mode & 7)}}
@@ -507,16 +512,21 @@ func (e *editor) chmod() {
 	}
 }
 
+// onDisk is a uid as the object's filesystem keeps it.
+func (e *editor) onDisk(uid uint32) uint32 {
+	if ns := e.w.Mounts[e.obj.Mount].IDMap; ns != 0 {
+		uid, _ = e.w.UserNS[ns].UIDs.Up(uid)
+	}
+	return uid
+}
+
 // chown offers to give the file to the task.
 func (e *editor) chown() {
 	cr := &e.w.Task.Cred
 	if !cr.UIDAt.Known() {
 		return
 	}
-	onDisk := uint32(cr.FSUID)
-	if ns := e.w.Mounts[e.obj.Mount].IDMap; ns != 0 {
-		onDisk, _ = e.w.UserNS[ns].UIDs.Up(onDisk)
-	}
+	onDisk := e.onDisk(uint32(cr.FSUID))
 	uid := world.KUID(onDisk)
 	e.file(e.obj, func(p string) string { return fmt.Sprintf("chown %d %s", onDisk, p) }, fmt.Sprintf("give %s to uid %d", e.path, onDisk), e.path+" to every process of that uid", story.Safe, func(w *world.World, ino *world.Inode) { ino.UID = uid })
 }

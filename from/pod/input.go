@@ -3,6 +3,7 @@ package pod
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -43,14 +44,25 @@ func (in *Input) World() (*world.World, error) {
 	return w, nil
 }
 
-// allowing adds a rule to a profile.
+// allowing takes calls out of a profile's rules and adds one that allows them.
 func allowing(profile []byte, names []string) ([]byte, error) {
 	var p map[string]any
 	if err := json.Unmarshal(profile, &p); err != nil {
 		return nil, err
 	}
 	rules, _ := p["syscalls"].([]any)
-	p["syscalls"] = append(rules, map[string]any{"names": names, "action": "SCMP_ACT_ALLOW"})
+	var kept []any
+	for _, r := range rules {
+		rule, _ := r.(map[string]any)
+		list, _ := rule["names"].([]any)
+		list = slices.DeleteFunc(list, func(n any) bool { s, _ := n.(string); return slices.Contains(names, s) })
+		if rule["name"] == nil && len(list) == 0 {
+			continue
+		}
+		rule["names"] = list
+		kept = append(kept, rule)
+	}
+	p["syscalls"] = append(kept, map[string]any{"names": names, "action": "SCMP_ACT_ALLOW"})
 	return json.Marshal(p)
 }
 

@@ -253,7 +253,7 @@ func (b *builder) kubelet() error {
 // token is the volume that the API server adds for the service account.
 func (b *builder) token() pending {
 	const point = "/var/run/secrets/kubernetes.io/serviceaccount"
-	at := b.Assume("the service account's token is mounted, as the service account does not turn that off", "automountServiceAccountToken in the Pod")
+	at := b.Suppose("the service account's token is mounted, as the service account does not turn that off", "automountServiceAccountToken in the Pod")
 	root := b.tmpfsRoot(at)
 	id := b.FS.NewSB(world.SB{Type: "tmpfs", Name: "the service account's token", At: at, FlagsAt: at}, root)
 	d := b.FS.SB(id).Root
@@ -331,7 +331,7 @@ func (b *builder) rest() error {
 	t := &b.Task
 	at := b.Text("the runtime's default")
 	t.Umask = world.Given(uint16(0o022), at)
-	t.NoFile = world.Given(1<<20, b.Assume("RLIMIT_NOFILE is not reached", ""))
+	t.NoFile = world.Given(1<<20, b.Suppose("RLIMIT_NOFILE is not reached", ""))
 	t.OpenFDs = world.Given(3, at)
 	t.FDsAt, t.Fresh = at, true
 	pipes := b.Miss("what the container's standard input, output and error lead to is not known", "--fd N=PATH")
@@ -352,7 +352,7 @@ func (b *builder) rest() error {
 	case b.embedded():
 		return nil
 	default:
-		b.Assume("the working directory is /, as the image's WORKDIR is not known", "workingDir, or --cwd")
+		t.CwdAt = b.Suppose("the working directory is /, as the image's WORKDIR is not known", "workingDir, or --cwd")
 		return nil
 	}
 	t.Cwd = b.mountpoint(dir, true)

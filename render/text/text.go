@@ -12,15 +12,20 @@ import (
 // Options steer the view.
 type Options struct {
 	Verbose bool // every step instead of one row a gate
+	Quiet   bool // the call and its verdict alone
 	Color   bool
 }
 
 // Write prints a story.
 func Write(out io.Writer, s *story.Story, o Options) error {
 	p := &printer{s: s, o: o}
-	p.head()
-	p.steps()
-	p.notes()
+	if o.Quiet {
+		p.line()
+	} else {
+		p.head()
+		p.steps()
+		p.notes()
+	}
 	_, err := io.WriteString(out, p.b.String())
 	return err
 }
@@ -40,91 +45,190 @@ func (p *printer) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func (p *printer) head() {
+// verdict says how the call ends, with the gate and the errno.
+func (p *printer) verdict() string {
 	s := p.s
-	p.f("%s\n", s.Call.Text)
 	head := strings.ToUpper(s.Verdict)
 	if s.DecidedBy != nil {
 		head += " by " + *s.DecidedBy
+		for i := range s.Steps {
+			if e := &s.Steps[i]; e.Decides && e.LSM != "" {
+				head = strings.ToUpper(s.Verdict) + " by " + e.LSM
+			}
+		}
 	}
 	switch {
 	case s.Errno != nil:
 		head += ": " + *s.Errno
 	case len(s.Possible) > 0:
-		head += ": possible are " + strings.Join(s.Possible, ", ")
-	}
-	kernel := "kernel not known"
-	if s.Kernel.Release != "" {
-		kernel = "Linux " + s.Kernel.Release
+		head += ": " + endings(s.Possible)
 	}
 	color := map[string]string{"allowed": "32", "denied": "31", "killed": "31"}[s.Verdict]
 	if color == "" {
 		color = "33"
 	}
-	p.f("%s   %s, %s\n", p.paint(color, head), s.Source, kernel)
+	return p.paint(color, head)
+}
+
+// endings lists what is possible, success by its name.
+func endings(list []string) string {
+	out := make([]string, len(list))
+	for i, e := range list {
+		if out[i] = e; e == "0" {
+			out[i] = "success"
+		}
+	}
+	return "possible are " + strings.Join(out, ", ")
+}
+
+func (p *printer) line() { p.f("%s   %s\n", p.verdict(), p.s.Call.Text) }
+
+func (p *printer) head() {
+	s := p.s
+	p.f("%s\n", s.Call.Text)
+	kernel := "kernel not known"
+	if s.Kernel.Release != "" {
+		kernel = "Linux " + s.Kernel.Release
+	}
+	p.f("%s   %s, %s\n", p.verdict(), s.Source, kernel)
 	for i := range s.Steps {
 		if e := &s.Steps[i]; e.Decides {
-			p.f("error[%s]: %s\n", e.Code, e.Text)
+			p.f("%s: %s\n", p.paint("31", "error["+e.Code+"]"), e.Text)
 			p.excerpt(e)
 		}
 	}
 }
 
-// excerpt quotes the line of the input that the deciding fact stands on.
+// excerpt quotes the line of the input that a deciding fact stands on: the subject's own file before any other.
 func (p *printer) excerpt(e *story.Entry) {
+	var best *story.Place
 	for i := len(e.Facts) - 1; i >= 0; i-- {
 		at := e.Facts[i].At
-		if at == nil || at.Line == 0 {
+		if at != nil && at.Line > 0 && (best == nil || best.File != p.s.Subject.File && at.File == p.s.Subject.File) {
+			best = at
+		}
+	}
+	if best != nil {
+		p.f("  --> %s:%d:%d\n", best.File, best.Line, best.Col)
+		p.quote(best)
+	}
+}
+
+func (p *printer) quote(at *story.Place) {
+	for _, src := range p.s.Sources {
+		n := at.Line - src.First
+		if src.File != at.File || n < 0 || n >= len(src.Lines) {
 			continue
 		}
-		p.f("  --> %s:%d:%d\n", at.File, at.Line, at.Col)
-		for _, src := range p.s.Sources {
-			n := at.Line - src.First
-			if src.File != at.File || n < 0 || n >= len(src.Lines) {
-				continue
-			}
-			for k := max(0, n-1); k <= n; k++ {
-				p.f("%4d | %s\n", src.First+k, src.Lines[k])
-			}
-			p.f("     | %s%s\n", strings.Repeat(" ", max(0, at.Col-1)), strings.Repeat("^", max(1, at.End-at.Col)))
+		for k := max(0, n-1); k <= n; k++ {
+			p.f("%4d | %s\n", src.First+k, strings.ReplaceAll(src.Lines[k], "\t", " "))
+		}
+		if at.End > at.Col {
+			p.f("     | %s%s\n", strings.Repeat(" ", max(0, at.Col-1)), strings.Repeat("^", at.End-at.Col))
 		}
 		return
 	}
 }
 
+// row is one line of the table.
+type row struct {
+	gate, outcome, text string
+	decides             bool
+}
+
 // steps prints one row a gate, where the gate's deciding step stands, else its last.
 func (p *printer) steps() {
-	type row struct {
-		e    *story.Entry
-		text string
+	rows := p.rows()
+	width := 10
+	for _, r := range rows {
+		width = max(width, len(r.gate))
+	}
+	seen := map[string]bool{}
+	count := 0
+	for _, r := range rows {
+		outcome := fmt.Sprintf("%-8s", r.outcome)
+		mark := ""
+		if r.decides {
+			mark = "   ← decides"
+			outcome = p.paint("31", strings.ToUpper(outcome))
+		}
+		n := " -"
+		if r.outcome != "n/a" {
+			count++
+			n = fmt.Sprintf("%2d", count)
+		}
+		p.f("%s %-*s %s %s%s\n", n, width, r.gate, outcome, r.text, mark)
+	}
+	for i := range p.s.Steps {
+		seen[p.s.Steps[i].Gate] = true
+	}
+	decided := p.s.DecidedBy != nil
+	for _, g := range story.Gates() {
+		switch {
+		case seen[g.String()] || g == story.Other:
+		case decided:
+			p.f(" - %-*s -        not reached\n", width, g)
+		default:
+			p.f(" - %-*s n/a      nothing to decide\n", width, g)
+		}
+	}
+}
+
+// rows folds the steps: one row a gate, and one for each fact that is missing; with Verbose every step.
+func (p *printer) rows() []row {
+	steps := p.s.Steps
+	last := map[string]int{} // by gate, the step that stands for it
+	unknown := map[string]bool{}
+	for i := range steps {
+		e := &steps[i]
+		if have, ok := last[gate(e)]; !ok || !steps[have].Decides {
+			last[gate(e)] = i
+		}
 	}
 	var rows []row
-	seen := map[string]bool{}
-	for i := len(p.s.Steps) - 1; i >= 0; i-- {
-		e := &p.s.Steps[i]
-		name := gate(e)
-		if p.o.Verbose || !seen[name] || e.Outcome == "unknown" && e.Text != "" {
-			rows = append([]row{{e, words(e)}}, rows...)
-		}
-		seen[name] = true
-		seen[e.Gate] = true
-	}
-	for i, r := range rows {
-		mark := ""
-		if r.e.Decides {
-			mark = "   ← decides"
-		}
-		outcome := r.e.Outcome
-		if outcome == "deny" || outcome == "kill" {
-			outcome = strings.ToUpper(outcome)
-		}
-		p.f("%2d %-10s %-8s %s%s\n", i+1, gate(r.e), outcome, r.text, mark)
-	}
-	for _, g := range story.Gates() {
-		if !seen[g.String()] && g != story.Other {
-			p.f(" - %-10s -        not reached\n", g)
+	var path []string
+	for i := range steps {
+		e := &steps[i]
+		path = walk(path, e)
+		switch {
+		case p.o.Verbose:
+			rows = append(rows, row{gate(e), e.Outcome, words(e), e.Decides})
+		case e.Outcome == "unknown":
+			if !unknown[e.Text] {
+				rows = append(rows, row{gate(e), e.Outcome, e.Text, false})
+			}
+			unknown[e.Text] = true
+		case last[gate(e)] != i:
+		case e.Gate == "lookup" && e.Outcome == "allow":
+			rows = append(rows, row{"lookup", e.Outcome, strings.Join(path, " › "), false})
+		case e.LSM != "" && e.Outcome == "n/a" && len(rows) > 0 && rows[len(rows)-1].gate == "lsm" && rows[len(rows)-1].outcome == "n/a":
+			rows[len(rows)-1].text += "; " + e.LSM + ": " + e.Short
+		case e.LSM != "" && e.Outcome == "n/a":
+			rows = append(rows, row{"lsm", "n/a", e.LSM + ": " + e.Short, false})
+		default:
+			rows = append(rows, row{gate(e), e.Outcome, words(e), e.Decides})
 		}
 	}
+	return rows
+}
+
+// walk adds what a step of the lookup has found to the chain of names.
+func walk(path []string, e *story.Entry) []string {
+	if e.Gate != "lookup" || e.Outcome != "allow" {
+		return path
+	}
+	if path == nil {
+		path = []string{"/"}
+	}
+	switch e.Code {
+	case "LKP006", "LKP007": // a name was found, or is to be made
+		path = append(path, e.Facts[0].Value)
+	case "LKP011": // a link
+		path[len(path)-1] += " → " + e.Facts[0].Value
+	case "LKP015": // a mount
+		path[len(path)-1] += " (" + e.Facts[0].Value + ")"
+	}
+	return path
 }
 
 func gate(e *story.Entry) string {
@@ -134,45 +238,131 @@ func gate(e *story.Entry) string {
 	return e.Gate
 }
 
+// words are the few words of a row.
 func words(e *story.Entry) string {
-	if e.Outcome == "unknown" {
+	switch {
+	case e.Outcome == "unknown":
 		return e.Text
-	}
-	if e.Object != "" && !strings.Contains(e.Short, e.Object) {
+	case e.Object != "" && e.Outcome != "n/a" && !strings.Contains(e.Short, e.Object):
 		return e.Object + ": " + e.Short
 	}
 	return e.Short
 }
 
+// note prints a line of its kind, and those that follow indented below its text.
+func (p *printer) note(kind, format string, args ...any) {
+	p.f("%s: %s\n", p.paint("1", kind), fmt.Sprintf(format, args...))
+}
+
 func (p *printer) notes() {
 	for _, f := range p.s.Findings {
-		at := ""
-		if f.At != nil {
-			at = fmt.Sprintf("%s:%d:%d: ", f.At.File, f.At.Line, f.At.Col)
+		if f.At == nil {
+			p.note(f.Severity, "%s", f.Text)
+			continue
 		}
-		p.f("%s: %s%s\n", f.Severity, at, f.Text)
+		p.note(f.Severity, "%s:%d:%d: %s", f.At.File, f.At.Line, f.At.Col, f.Text)
+		p.quote(f.At)
 	}
 	for _, m := range p.s.Missing {
-		p.f("missing: %s", m.Text)
+		settles := ""
 		if m.Settles != "" {
-			p.f(" (settled by %s)", m.Settles)
+			settles = " (settled by " + m.Settles + ")"
 		}
-		p.f("\n")
+		p.note("missing", "%s%s", m.Text, settles)
 	}
 	for _, a := range p.s.Assumptions {
-		p.f("assumed: %s\n", a.Text)
+		p.note("assumed", "%s", a.Text)
 	}
 	for _, e := range p.s.Effects {
-		p.f("effect: %s %s", e.Kind, e.Path)
+		size := ""
 		if e.Bytes != nil {
-			p.f(", %d bytes", *e.Bytes)
+			size = fmt.Sprintf(", %d bytes", *e.Bytes)
 		}
-		p.f("\n")
+		p.note("effect", "%s %s%s", e.Kind, e.Path, size)
+	}
+	for i := range p.s.Steps {
+		if e := &p.s.Steps[i]; e.Decides && e.Note != "" {
+			p.note("note", "%s", e.Note)
+		}
 	}
 	for _, n := range p.s.Next {
-		p.f("next: %s would refuse: %s\n", n.Gate, n.Text)
+		p.note("next", "%s would refuse: %s", gate(&n), n.Text)
 	}
-	for _, x := range p.s.Fixes {
-		p.f("help: %s (exposes %s)\n", x.Text, x.Exposes)
+	p.got()
+	for i := range p.s.Fixes {
+		p.fix(&p.s.Fixes[i])
+	}
+}
+
+// got says whether the story explains what the call has answered.
+func (p *printer) got() {
+	g := p.s.Got
+	if g == nil {
+		return
+	}
+	name := g.Errno
+	if name == "0" {
+		name = "success"
+	}
+	switch {
+	case g.Explained:
+		p.note("got", "%s, as predicted", name)
+		return
+	case g.Possible:
+		p.note("got", "%s, which is one of the possible endings; it comes from one of", name)
+	default:
+		p.note("got", "%s, which is not what is predicted; what could answer it:", name)
+	}
+	for _, c := range g.Candidates {
+		who := c.Gate
+		if c.LSM != "" {
+			who = c.LSM
+		}
+		tail := map[string]string{"missing": "a fact is missing", "next": "it would refuse next", "fact": "it passed; is the fact right?"}[c.Why]
+		if len(c.Settles) > 0 {
+			tail += ": " + strings.Join(c.Settles, "; ")
+		}
+		if c.At != nil && c.At.File != "" {
+			tail += fmt.Sprintf(" %s:%d", c.At.File, c.At.Line)
+		}
+		p.f("     %s %s: %s (%s)\n", c.Code, who, c.Text, tail)
+	}
+	if len(g.Candidates) == 0 {
+		p.f("     nothing that was met on the way: look at what is not modelled, or report it\n")
+	}
+}
+
+// fix prints one change that helps.
+func (p *printer) fix(x *story.Fix) {
+	tags := []string{}
+	if x.By != "" {
+		tags = append(tags, "by "+map[string]string{"node": "whoever runs the node", "image": "the image's author", "program": "the program's author"}[x.By])
+	}
+	if x.Risk != "" {
+		tags = append(tags, string(x.Risk))
+	}
+	if x.Verified {
+		tags = append(tags, "verified")
+	} else {
+		tags = append(tags, "not verified: facts are missing")
+	}
+	at := ""
+	if x.Kind == "yaml" && x.At.Line > 0 {
+		at = fmt.Sprintf("%s:%d: ", x.At.File, x.At.Line)
+	}
+	p.note("help", "%s%s (exposes %s) [%s]", at, x.Text, x.Exposes, strings.Join(tags, ", "))
+	p.patch(x.Kind, x.Patch)
+	for _, w := range x.With {
+		p.f("      and %s\n", w.Text)
+		p.patch(w.Kind, w.Patch)
+	}
+}
+
+func (p *printer) patch(kind, patch string) {
+	if kind == "yaml" && !p.o.Verbose {
+		return
+	}
+	for _, l := range strings.Split(patch, "\n") {
+		p.f("      %s\n", l)
 	}
 }

@@ -1,0 +1,305 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"syscallstory/explain"
+	"syscallstory/fix"
+	"syscallstory/render/text"
+	"syscallstory/story"
+	"syscallstory/syscalls"
+	"syscallstory/world"
+)
+
+// view is the flags that say how stories are printed.
+type view struct {
+	output, color  string
+	verbose, quiet bool
+}
+
+// explainFlags are the flags of explain.
+type explainFlags struct {
+	subject
+	whatIf
+	view
+	got                   string
+	sequence, independent bool
+}
+
+func (p *program) explainCommand() *cobra.Command {
+	var f explainFlags
+	c := &cobra.Command{Use: "explain -f FILE [flags] CALL... | - | CODE", Short: "predict the story of a call, or print the long text of a code such as MNT001",
+		Long: `Predict what the kernel does with calls of a container's first process: which gate decides, why, and what to change.
+
+A call is written as strace writes it. With - calls are read from standard input, one a line; strace's output is
+accepted, and its results are then compared. Calls given as arguments are judged independently of each other, a stream in
+order, on a world that changes with it.
+
+Exit status: 0 allowed, 1 denied or killed, 2 usage or bad input, 3 undetermined, 4 the story does not explain --got or
+strace's result.`,
+		Example: `  story explain -f pod.yaml --rootfs ./image --host-root ./node --node node.yaml 'open("/data/x", O_WRONLY)'
+  story explain -f pod.yaml --got EPERM 'mkdir("/x", 0700)'
+  story explain MNT001`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New(`name a call such as 'open("/data/x", O_WRONLY)', or a code such as MNT001`)
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return p.explain(&f, args) }}
+	s := c.Flags()
+	f.subject.flags(s)
+	f.whatIf.flags(s)
+	s.StringVar(&f.got, "got", "", "the errno that the call is known to have answered, 0 for success")
+	s.StringVarP(&f.output, "output", "o", "text", "text, json or jsonl")
+	s.StringVar(&f.color, "color", "auto", "auto, always or never")
+	s.BoolVarP(&f.verbose, "verbose", "v", false, "print every step")
+	s.BoolVarP(&f.quiet, "quiet", "q", false, "print one line a call")
+	s.BoolVar(&f.sequence, "sequence", false, "judge calls in order, on a world that changes with them")
+	s.BoolVar(&f.independent, "independent", false, "judge each call against the first world")
+	c.MarkFlagsMutuallyExclusive("sequence", "independent")
+	c.MarkFlagsMutuallyExclusive("quiet", "verbose")
+	return c
+}
+
+func (p *program) explain(f *explainFlags, args []string) error {
+	if f.file == "" && len(args) == 1 {
+		if c, ok := story.ParseCode(args[0]); ok {
+			_, err := io.WriteString(p.out, c.Explain())
+			return err
+		}
+		return fmt.Errorf("%q: name a Pod with -f FILE, or a code such as MNT001", args[0])
+	}
+	if err := f.view.check(); err != nil {
+		return err
+	}
+	var got *story.Errno
+	if f.got != "" {
+		e, ok := story.ParseErrno(strings.ToUpper(f.got))
+		if !ok && f.got != "0" {
+			return fmt.Errorf("--got %s: it is no errno such as EACCES, nor 0", f.got)
+		}
+		got = &e
+	}
+	in, err := f.input(p.in)
+	if err != nil {
+		return err
+	}
+	facts, err := f.facts()
+	if err != nil {
+		return err
+	}
+	t := &teller{in: facts.Over(in), f: f, w: newWriter(p.out, f.view)}
+	if err := t.bind(); err != nil {
+		return err
+	}
+	if len(args) == 1 && args[0] == "-" {
+		if f.file == "-" {
+			return errors.New("standard input holds the Pod or the calls, not both")
+		}
+		t.evolve = !f.independent
+		if err := t.stream(p.in, got); err != nil {
+			return err
+		}
+	} else {
+		t.evolve = f.sequence
+		if err := t.calls(args, got); err != nil {
+			return err
+		}
+	}
+	p.code = t.code
+	return t.w.close()
+}
+
+// teller judges calls and prints their stories.
+type teller struct {
+	in     world.Input
+	f      *explainFlags
+	j      *explain.Judge
+	w      *writer
+	evolve bool
+	code   int
+}
+
+func (t *teller) bind() error {
+	w, err := t.in.World()
+	if err != nil {
+		return err
+	}
+	t.j, err = bind(w)
+	return err
+}
+
+// calls judges calls that were given as arguments; all of them are read before the first is told.
+func (t *teller) calls(args []string, got *story.Errno) error {
+	var all []*syscalls.Call
+	for _, a := range args {
+		c, r, err := syscalls.ParseLine(t.j.ABI(), a)
+		if err != nil {
+			return err
+		}
+		if r.Known && got == nil {
+			got = &r.Errno
+		}
+		all = append(all, c)
+	}
+	for _, c := range all {
+		if err := t.tell(c, got, -1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stream judges the calls of standard input, a line each. Lines of strace that are no calls are passed over.
+func (t *teller) stream(in io.Reader, want *story.Errno) error {
+	sc := bufio.NewScanner(in)
+	sc.Buffer(make([]byte, 0, 64<<10), syscalls.MaxLen+1)
+	n, told := 0, 0
+	for sc.Scan() {
+		n++
+		line := strings.TrimSpace(sc.Text())
+		if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---") || strings.HasPrefix(line, "strace: ") {
+			continue
+		}
+		c, r, err := syscalls.ParseLine(t.j.ABI(), line)
+		if err != nil {
+			return fmt.Errorf("<stdin>:%d: %w", n, err)
+		}
+		got, ret := want, int64(-1)
+		if r.Known {
+			got, ret = &r.Errno, r.Ret
+		}
+		told++
+		if err := t.tell(c, got, ret); err != nil {
+			return err
+		}
+	}
+	if err := sc.Err(); err != nil {
+		return fmt.Errorf("<stdin>:%d: %w", n+1, err)
+	}
+	if told == 0 {
+		return errors.New("<stdin>: there is no call in it")
+	}
+	return nil
+}
+
+// tell judges one call, searches fixes if it is refused, and prints its story.
+func (t *teller) tell(c *syscalls.Call, got *story.Errno, ret int64) error {
+	s := t.j.Story(c)
+	if t.evolve && (s.Verdict == story.Allowed.String() || got != nil && *got == 0) {
+		t.j.Apply(c, ret)
+	}
+	code := map[string]int{"allowed": exitAllowed, "denied": exitDenied, "killed": exitDenied, "blocks": exitDenied, "undetermined": exitUndetermined}[s.Verdict]
+	if got != nil {
+		s.Got = t.j.Explains(s, *got)
+		if !s.Got.Explained && !s.Got.Possible {
+			code = exitDisagree
+		} else if !s.Got.Explained {
+			code = exitUndetermined
+		}
+	}
+	if code == exitDenied && !t.f.quiet && !t.evolve {
+		fixes, err := fix.Search(t.in, bind, c)
+		if err != nil {
+			return err
+		}
+		s.Fixes = append(s.Fixes, fixes...)
+	}
+	t.code = worse(t.code, code)
+	return t.w.write(s)
+}
+
+func (v *view) check() error {
+	switch v.output {
+	case "text", "json", "jsonl":
+	default:
+		return fmt.Errorf("-o %s: text, json and jsonl exist", v.output)
+	}
+	switch v.color {
+	case "auto", "always", "never":
+	default:
+		return fmt.Errorf("--color %s: auto, always and never exist", v.color)
+	}
+	return nil
+}
+
+// writer prints stories as they come; JSON of several calls is one array.
+type writer struct {
+	out   io.Writer
+	v     view
+	text  text.Options
+	first *story.Story // held back until it is known whether more follow
+	n     int
+}
+
+func newWriter(out io.Writer, v view) *writer {
+	return &writer{out: out, v: v, text: text.Options{Verbose: v.verbose, Quiet: v.quiet, Color: colored(v.color, out)}}
+}
+
+func (w *writer) write(s *story.Story) error {
+	w.n++
+	switch w.v.output {
+	case "jsonl":
+		return w.encode(s, "")
+	case "json":
+		if w.n == 1 {
+			w.first = s
+			return nil
+		}
+		if w.n == 2 {
+			if _, err := io.WriteString(w.out, "[\n"); err != nil {
+				return err
+			}
+			if err := w.encode(w.first, "  "); err != nil {
+				return err
+			}
+		}
+		if _, err := io.WriteString(w.out, ",\n"); err != nil {
+			return err
+		}
+		return w.encode(s, "  ")
+	}
+	if w.n > 1 && !w.v.quiet {
+		fmt.Fprintln(w.out)
+	}
+	return text.Write(w.out, s, w.text)
+}
+
+func (w *writer) encode(v any, indent string) error {
+	enc := json.NewEncoder(w.out)
+	enc.SetEscapeHTML(false)
+	if indent != "" {
+		enc.SetIndent("", indent)
+	}
+	return enc.Encode(v)
+}
+
+func (w *writer) close() error {
+	switch {
+	case w.v.output != "json" || w.n == 0:
+		return nil
+	case w.n == 1:
+		return w.encode(w.first, "  ")
+	}
+	_, err := io.WriteString(w.out, "]\n")
+	return err
+}
+
+// colored says whether the output gets colour.
+func colored(mode string, out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if mode != "auto" || !ok {
+		return mode == "always"
+	}
+	st, err := file.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

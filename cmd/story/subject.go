@@ -1,0 +1,282 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"syscallstory/explain"
+	"syscallstory/from/files"
+	"syscallstory/from/node"
+	"syscallstory/from/pod"
+	"syscallstory/internal/strictyaml"
+	"syscallstory/kernel"
+	"syscallstory/overlay"
+	"syscallstory/seccomp"
+	"syscallstory/seccomp/docker"
+	"syscallstory/syscalls"
+	"syscallstory/world"
+)
+
+// subject is the flags that name a task, and the facts around it that no manifest holds.
+type subject struct {
+	file, pod, container, rootfs, hostRoot, node string
+}
+
+func (s *subject) flags(f *pflag.FlagSet) {
+	f.StringVarP(&s.file, "file", "f", "", "Pod, workload with a pod template, or List of them; - for standard input")
+	f.StringVarP(&s.pod, "pod", "p", "", "name of the Pod or workload, where the file holds several")
+	f.StringVarP(&s.container, "container", "c", "", "container, where there are several")
+	f.StringVar(&s.rootfs, "rootfs", "", "the image's files: a directory, or embedded for a tiny built-in one")
+	f.StringVar(&s.hostRoot, "host-root", "", "the host's files: a directory")
+	f.StringVar(&s.node, "node", "", "the node's kernel, security modules, sysctls, engine and mounts: a file, or local for this machine")
+}
+
+// input reads the subject.
+func (s *subject) input(in io.Reader) (world.Input, error) {
+	if s.file == "" {
+		return nil, errors.New("name a Pod with -f FILE")
+	}
+	name, data := s.file, []byte(nil)
+	var err error
+	if s.file == "-" {
+		name = "<stdin>"
+		data, err = io.ReadAll(io.LimitReader(in, strictyaml.MaxSize+1))
+	} else {
+		data, err = readFile(s.file, strictyaml.MaxSize)
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := pod.Options{Container: s.container, Rootfs: s.rootfs, HostRoot: s.hostRoot, Merger: overlay.Merger{}}
+	switch s.node {
+	case "":
+	case "local":
+		o.Node, err = node.Local()
+	default:
+		err = readNode(s.node, &o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	ws, err := pod.Parse(name, data)
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.workload(name, ws)
+	if err != nil {
+		return nil, err
+	}
+	return w.Input(o), nil
+}
+
+// workload picks the one that is meant.
+func (s *subject) workload(file string, ws []*pod.Workload) (*pod.Workload, error) {
+	var names []string
+	var found *pod.Workload
+	for _, w := range ws {
+		names = append(names, w.Kind+"/"+w.Name)
+		if s.pod == w.Name || strings.EqualFold(s.pod, w.Kind+"/"+w.Name) {
+			if found != nil {
+				return nil, fmt.Errorf("%s: two workloads are named %s; write KIND/NAME", file, s.pod)
+			}
+			found = w
+		}
+	}
+	switch {
+	case found != nil:
+		return found, nil
+	case s.pod != "":
+		return nil, fmt.Errorf("%s: there is no workload %s; there are %s", file, s.pod, strings.Join(names, ", "))
+	case len(ws) > 1:
+		return nil, fmt.Errorf("%s: there are %d workloads, name one with -p: %s", file, len(ws), strings.Join(names, ", "))
+	}
+	return ws[0], nil
+}
+
+func readNode(file string, o *pod.Options) error {
+	data, err := readFile(file, strictyaml.MaxSize)
+	if err != nil {
+		return err
+	}
+	if o.Node, err = node.Parse(file, data); err != nil {
+		return err
+	}
+	if o.Node.Files != "" {
+		o.OwnersAt = filepath.Join(filepath.Dir(file), o.Node.Files)
+		o.Owners, err = readFile(o.OwnersAt, files.MaxSpec)
+	}
+	return err
+}
+
+// bind makes a judge with the engines' own seccomp profiles.
+func bind(w *world.World) (*explain.Judge, error) {
+	return explain.Bind(w, func(engine string) (string, []byte, error) {
+		text, err := docker.Default()
+		return docker.File, text, err
+	})
+}
+
+// whatIf is the flags that replace facts of any subject.
+type whatIf struct {
+	uid, gid, umask, groups, seccomp, label, cwd, kernel string
+	capAdd, capDrop, fds                                 []string
+	noNewPrivs                                           bool
+	set                                                  *pflag.FlagSet
+}
+
+func (o *whatIf) flags(f *pflag.FlagSet) {
+	o.set = f
+	f.StringVar(&o.uid, "uid", "", "run as this uid of the container")
+	f.StringVar(&o.gid, "gid", "", "run as this gid of the container")
+	f.StringVar(&o.groups, "groups", "", "supplementary groups, with commas")
+	f.StringSliceVar(&o.capAdd, "cap-add", nil, "add a capability, or ALL")
+	f.StringSliceVar(&o.capDrop, "cap-drop", nil, "drop a capability, or ALL")
+	f.BoolVar(&o.noNewPrivs, "no-new-privs", false, "run with no_new_privs")
+	f.StringVar(&o.seccomp, "seccomp", "", "seccomp profile: a file, docker for Docker's default, or unconfined")
+	f.StringVar(&o.label, "selinux-label", "", "run with this SELinux label")
+	f.StringVar(&o.cwd, "cwd", "", "working directory")
+	f.StringVar(&o.umask, "umask", "", "umask, in octal")
+	f.StringVar(&o.kernel, "kernel", "", "kernel release, as 6.18")
+	f.StringArrayVar(&o.fds, "fd", nil, "an open descriptor: N=PATH[:FLAGS]")
+}
+
+// facts reads the flags.
+func (o *whatIf) facts() (f world.WhatIf, err error) {
+	number := func(flag, text string, base int, into **uint32) {
+		if text == "" || err != nil {
+			return
+		}
+		n, e := strconv.ParseUint(text, base, 32)
+		if e != nil {
+			err = fmt.Errorf("--%s %s: it is not a number", flag, text)
+			return
+		}
+		v := uint32(n)
+		*into = &v
+	}
+	var umask *uint32
+	number("uid", o.uid, 10, &f.UID)
+	number("gid", o.gid, 10, &f.GID)
+	number("umask", o.umask, 8, &umask)
+	if umask != nil {
+		if *umask > 0o777 {
+			return f, fmt.Errorf("--umask %s: it has bits beyond 777", o.umask)
+		}
+		v := uint16(*umask)
+		f.Umask = &v
+	}
+	if o.set.Changed("groups") {
+		f.Groups = []uint32{}
+		for _, g := range strings.FieldsFunc(o.groups, func(r rune) bool { return r == ',' }) {
+			var v *uint32
+			if number("groups", g, 10, &v); v != nil {
+				f.Groups = append(f.Groups, *v)
+			}
+		}
+	}
+	if err != nil {
+		return f, err
+	}
+	if f.CapAdd, err = caps("--cap-add", o.capAdd); err != nil {
+		return f, err
+	}
+	if f.CapDrop, err = caps("--cap-drop", o.capDrop); err != nil {
+		return f, err
+	}
+	if o.set.Changed("no-new-privs") {
+		f.NoNewPrivs = &o.noNewPrivs
+	}
+	if f.Seccomp, err = profile(o.seccomp); err != nil {
+		return f, err
+	}
+	f.SELinuxLabel, f.Cwd = o.label, o.cwd
+	if o.kernel != "" {
+		r, err := kernel.ParseRelease(o.kernel)
+		if err != nil {
+			return f, fmt.Errorf("--kernel: %w", err)
+		}
+		f.Kernel = &r
+	}
+	for _, d := range o.fds {
+		spec, err := descriptor(d)
+		if err != nil {
+			return f, err
+		}
+		f.FDs = append(f.FDs, spec)
+	}
+	return f, nil
+}
+
+func caps(flag string, names []string) (set world.CapSet, err error) {
+	for _, n := range names {
+		c, ok := kernel.ParseCap(n)
+		switch {
+		case strings.EqualFold(n, "ALL"):
+			set |= world.AllCaps
+		case !ok:
+			return 0, fmt.Errorf("%s %s: there is no such capability", flag, n)
+		default:
+			set |= world.Caps(c)
+		}
+	}
+	return set, nil
+}
+
+// profile reads what --seccomp names.
+func profile(name string) (*world.Seccomp, error) {
+	switch name {
+	case "":
+		return nil, nil
+	case "unconfined":
+		return &world.Seccomp{}, nil
+	case "docker":
+		return &world.Seccomp{Mode: world.SeccompFilters, Filters: []world.Filter{{Name: "Docker's default", Engine: "docker"}}}, nil
+	}
+	text, err := readFile(name, seccomp.MaxProfile)
+	if err != nil {
+		return nil, fmt.Errorf("--seccomp: %w", err)
+	}
+	return &world.Seccomp{Mode: world.SeccompFilters, Filters: []world.Filter{{Name: name, File: name, JSON: text}}}, nil
+}
+
+// descriptor reads N=PATH[:FLAGS].
+func descriptor(text string) (world.FDSpec, error) {
+	n, rest, ok := strings.Cut(text, "=")
+	num, err := strconv.Atoi(n)
+	if !ok || err != nil || num < 0 || num > 1<<20 || !strings.HasPrefix(rest, "/") {
+		return world.FDSpec{}, fmt.Errorf("--fd %s: N=/PATH[:FLAGS] is expected", text)
+	}
+	spec := world.FDSpec{N: num, Path: rest}
+	if i := strings.LastIndex(rest, ":O_"); i >= 0 {
+		call, err := syscalls.Parse(syscalls.X8664, `open("/", `+rest[i+1:]+`)`)
+		if err != nil {
+			return spec, fmt.Errorf("--fd %s: %w", text, err)
+		}
+		spec.Path, spec.Flags = rest[:i], call.Args[1].Val
+	}
+	return spec, nil
+}
+
+// readFile reads a file of at most limit bytes.
+func readFile(name string, limit int64) ([]byte, error) {
+	fh, err := os.Open(name)
+	if err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "open "))
+	}
+	defer fh.Close()
+	if st, err := fh.Stat(); err == nil && st.IsDir() {
+		return nil, fmt.Errorf("%s: it is a directory", name)
+	}
+	data, err := io.ReadAll(io.LimitReader(fh, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("%s: it has more than %d bytes", name, limit)
+	}
+	return data, err
+}

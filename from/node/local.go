@@ -1,0 +1,59 @@
+package node
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+
+	"syscallstory/kernel"
+)
+
+// Local reads the facts of this machine. Engine and kubelet are not among them: which one starts a Pod is not to be seen
+// from the kernel.
+func Local() (*Node, error) {
+	n := &Node{local: map[string]string{}, Sysctls: map[string]int{}}
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return nil, fmt.Errorf("uname: %w", err)
+	}
+	n.Kernel.Release, n.Kernel.Arch = unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:])
+	if _, err := kernel.ParseRelease(n.Kernel.Release); err != nil {
+		return nil, err
+	}
+	n.local["kernel.release"] = "uname"
+	if text, err := os.ReadFile("/sys/kernel/security/lsm"); err == nil {
+		n.LSM.Active = strings.FieldsFunc(string(text), func(r rune) bool { return r == ',' || r == '\n' })
+		n.local["lsm.active"] = "/sys/kernel/security/lsm"
+	}
+	for s := range kernel.NumSysctls {
+		file := "/proc/sys/" + strings.ReplaceAll(s.String(), ".", "/")
+		if text, err := os.ReadFile(file); err == nil {
+			if v, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+				n.Sysctls[s.String()] = v
+				n.local["sysctls["+quote(s.String())+"]"] = file
+			}
+		}
+	}
+	mounts, err := mountinfo.GetMounts(nil)
+	if err != nil {
+		return nil, fmt.Errorf("/proc/self/mountinfo: %w", err)
+	}
+	for _, m := range mounts {
+		prop := "private"
+		switch {
+		case strings.Contains(m.Optional, "shared:"):
+			prop = "shared"
+		case strings.Contains(m.Optional, "master:"):
+			prop = "slave"
+		case strings.Contains(m.Optional, "unbindable"):
+			prop = "unbindable"
+		}
+		n.Mounts = append(n.Mounts, Mount{Point: m.Mountpoint, Type: m.FSType, Options: strings.Split(m.Options, ","), Propagation: prop})
+	}
+	n.local["mounts"] = "/proc/self/mountinfo"
+	return n, nil
+}
