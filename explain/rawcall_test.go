@@ -19,10 +19,10 @@ func rawCall(call *syscalls.Call) (uintptr, syscall.Errno) {
 	for i := range call.Args {
 		a := &call.Args[i]
 		switch {
-		case a.Kind == syscalls.Out:
+		case a.Kind == syscalls.Out && (a.Absent || !a.Fault || a.Val != 0):
 			buf := new([512]byte)
 			keep, regs[i] = append(keep, buf), uintptr(unsafe.Pointer(buf))
-		case a.Kind == syscalls.How:
+		case a.Kind == syscalls.How && !a.Fault:
 			how := &unix.OpenHow{Flags: a.How[0], Mode: a.How[1], Resolve: a.How[2]}
 			keep, regs[i] = append(keep, how), uintptr(unsafe.Pointer(how))
 		case a.Kind == syscalls.Path && !a.Fault:

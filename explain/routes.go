@@ -23,6 +23,8 @@ func Routed(name string) bool { return routes[name] != nil }
 
 func dfd(a *syscalls.Arg) int { return int(int32(a.Val)) }
 
+func isNull(a *syscalls.Arg) bool { return a.Fault && a.Val == 0 }
+
 // open.c
 
 func open(c *check.Check, call *syscalls.Call) story.Errno {
@@ -95,7 +97,7 @@ func fstat(c *check.Check, call *syscalls.Call) story.Errno {
 
 func newfstatat(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
-	return statTo(c, vfs.Target{DFD: dfd(&a[0]), Path: a[1].Str, Null: a[1].Fault, Flags: a[3].Val}, &a[2])
+	return statTo(c, vfs.Target{DFD: dfd(&a[0]), Path: a[1].Str, Null: a[1].Fault, Zero: isNull(&a[1]), Flags: a[3].Val}, &a[2])
 }
 
 // statx refuses a reserved mask and two ways to synchronise at once before it looks at the path.
@@ -110,7 +112,7 @@ func statx(c *check.Check, call *syscalls.Call) story.Errno {
 		s.Val[0] = c.Word("AT_STATX_FORCE_SYNC|AT_STATX_DONT_SYNC")
 		return c.Refuse(s)
 	}
-	return statTo(c, vfs.Target{DFD: dfd(&a[0]), Path: a[1].Str, Null: a[1].Fault, Flags: a[2].Val}, &a[4])
+	return statTo(c, vfs.Target{DFD: dfd(&a[0]), Path: a[1].Str, Null: a[1].Fault, Zero: isNull(&a[1]), Flags: a[2].Val}, &a[4])
 }
 
 // open.c: access

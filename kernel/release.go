@@ -77,6 +77,9 @@ const (
 	OverlayUserNS
 	// ResolveCached: openat2 knows RESOLVE_CACHED.
 	ResolveCached
+	// StatEmptyPath: fstatat and statx take NULL for "" with AT_EMPTY_PATH, and an fd's other flags are not looked at then
+	// (getname_maybe_null); 6.11 and 6.12 take NULL for some flags only.
+	StatEmptyPath
 	numChanges
 )
 
@@ -88,6 +91,7 @@ var changes = [numChanges]struct{ in, maybe [2]int }{
 	TmpfsDirectIO:          {in: [2]int{6, 6}},
 	OverlayUserNS:          {in: [2]int{5, 11}},
 	ResolveCached:          {in: [2]int{5, 12}},
+	StatEmptyPath:          {in: [2]int{6, 13}, maybe: [2]int{6, 11}},
 }
 
 // Has says whether the release has the change. Where stable updates carried a change back, an older series answers

@@ -465,8 +465,8 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 	write := (o.flags+1)&2 != 0 // OPEN_FMODE: access mode 3 takes neither
 	plain := ino.Is(world.TypeReg) || ino.Is(world.TypeDir) || ino.Known&world.KnownType == 0
 	if write && plain {
-		if ino.Attr&world.AttrExecuting != 0 {
-			return c.Deny(story.Step{Code: story.TextBusy, Errno: story.ETXTBSY, Op: story.OpWrite, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}})
+		if e := writeAccess(c, p); e != 0 {
+			return e
 		}
 		if e := mount.WantWrite(c, p, story.OpWrite); e != 0 {
 			return e
@@ -489,6 +489,9 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 		}
 	}
 	if truncates {
+		if e := writeAccess(c, p); e != 0 { // handle_truncate, O_RDONLY|O_TRUNC too
+			return e
+		}
 		if e := c.LSM.FileTruncate(c, p); e != 0 {
 			return e
 		}
@@ -497,6 +500,15 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 		}
 	}
 	return 0
+}
+
+// writeAccess is get_write_access: what is being executed is not written.
+func writeAccess(c *check.Check, p world.Path) story.Errno {
+	ino := c.W.FS.I(p.Dentry)
+	if ino.Attr&world.AttrExecuting == 0 {
+		return 0
+	}
+	return c.Deny(story.Step{Code: story.TextBusy, Errno: story.ETXTBSY, Op: story.OpWrite, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}})
 }
 
 // driver is f_op->open of what is no regular file.

@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"syscallstory/check"
+	"syscallstory/kernel"
 	"syscallstory/mount"
 	"syscallstory/namei"
 	"syscallstory/story"
@@ -21,7 +22,8 @@ const (
 type Target struct {
 	DFD   int
 	Path  string
-	Null  bool
+	Null  bool // the path's address is not readable
+	Zero  bool // it is NULL
 	Flags uint64
 }
 
@@ -40,7 +42,21 @@ func (t Target) at(c *check.Check, n *namei.Walk) story.Errno {
 
 // Stat is vfs_statx: a lookup, then the LSM's hook; the object itself is not asked for any permission.
 func Stat(c *check.Check, t Target) story.Errno {
-	if bad := t.Flags &^ uint64(AtSymlinkNofollow|AtNoAutomount|AtEmptyPath|AtSyncType); bad != 0 {
+	empty := t.Flags&AtEmptyPath != 0 && (t.Zero || !t.Null && t.Path == "")
+	known := c.K.Has(kernel.StatEmptyPath)
+	if empty && known == kernel.Yes {
+		if t.DFD >= 0 { // vfs_fstatat, do_statx_fd: the other flags are not checked
+			return Fstat(c, t.DFD)
+		}
+		t.Null = false
+	}
+	if empty && known == kernel.NotKnown && t.Null {
+		c.Unknown(story.Step{Code: story.PathFault, Errno: story.EFAULT, Op: story.OpLook, Fact: [3]story.Origin{c.W.KernelAt}})
+		t.Null = false
+	}
+	if bad := t.Flags &^ uint64(AtSymlinkNofollow|AtNoAutomount|AtEmptyPath|AtSyncType); bad != 0 && empty && t.DFD >= 0 && known == kernel.NotKnown {
+		c.Unknown(story.Step{Code: story.StatFlags, Errno: story.EINVAL, Op: story.OpStat, Fact: [3]story.Origin{c.W.KernelAt}, Val: [3]uint64{c.Word(hex(bad))}})
+	} else if bad != 0 {
 		return c.Refuse(story.Step{Code: story.StatFlags, Errno: story.EINVAL, Op: story.OpStat, Val: [3]uint64{c.Word(hex(bad))}})
 	}
 	var n namei.Walk
