@@ -159,6 +159,9 @@ func (c *Check) Unmute() (missing bool) {
 	return c.mutedMiss
 }
 
+// Muted reports whether the check is part of another one.
+func (c *Check) Muted() bool { return c.muted }
+
 // Override replaces the credentials for the rest of the call, as access(2) does.
 func (c *Check) Override(cr world.Cred) {
 	c.override = cr

@@ -22,7 +22,7 @@ func (j *Judge) Explains(s *story.Story, got story.Errno) *story.Got {
 		return g
 	}
 	add := func(e *story.Entry, why string) {
-		c := story.Candidate{Gate: e.Gate, LSM: e.LSM, Code: e.Code, Text: e.Text, Why: why, Settles: []string{}}
+		c := story.Candidate{Gate: e.Gate, LSM: e.LSM, Code: e.Code, Text: e.Text, Why: why, Settles: append([]string{}, e.Settles...)}
 		for _, f := range e.Facts {
 			if f.At != nil && why == "fact" {
 				c.At = f.At
@@ -38,11 +38,6 @@ func (j *Judge) Explains(s *story.Story, got story.Errno) *story.Got {
 	for i := range s.Steps {
 		if e := &s.Steps[i]; e.Outcome == "unknown" && (e.Errno != nil && *e.Errno == g.Errno || mayAnswer(e.Code, g.Errno)) {
 			add(e, "missing")
-			for _, m := range s.Missing {
-				if k := &g.Candidates[len(g.Candidates)-1]; m.Settles != "" && !slices.Contains(k.Settles, m.Settles) {
-					k.Settles = append(k.Settles, m.Settles)
-				}
-			}
 		}
 	}
 	for i := range s.Next {

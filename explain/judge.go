@@ -73,6 +73,11 @@ func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
 		j.filters = append(j.filters, fl)
 		j.stack = append(j.stack, fl.program)
 	}
+	for _, l := range w.Task.Labels {
+		if w.LSMs.Known() && !slices.Contains(w.LSMs.V, l.Module) {
+			w.Findings = append(w.Findings, story.Finding{Severity: "note", Text: "the label " + l.Value + " has no effect: " + l.Module + " is not among the node's security modules", At: w.Place(l.At)})
+		}
+	}
 	j.c = check.Check{W: w, K: w.Kernel, Hooks: vfs.Hooks{}, LSM: lsm.New(w), Ops: make([]check.Ops, w.FS.NumSB())}
 	for i := 1; i < w.FS.NumSB(); i++ {
 		j.c.Ops[i] = vfs.OpsFor(w.FS.SB(world.SBID(i)))

@@ -16,6 +16,7 @@ var routes = map[string]Route{
 	"open": open, "openat": openat, "openat2": openat2, "creat": creat,
 	"stat": stat, "lstat": lstat, "fstat": fstat, "newfstatat": newfstatat, "statx": statx,
 	"access": access, "faccessat": faccessat, "faccessat2": faccessat2,
+	"close": closeFD,
 }
 
 // Routed lists the calls that have a route.
@@ -40,6 +41,22 @@ func openat(c *check.Check, call *syscalls.Call) story.Errno {
 func creat(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
 	return vfs.Open(c, vfs.How{DFD: namei.AtFDCWD, Path: a[0].Str, Null: a[0].Fault, Flags: vfs.OCreat | vfs.OWronly | vfs.OTrunc, Mode: a[1].Val})
+}
+
+// closeFD is SYSCALL_DEFINE1(close): what the file's own flush answers is not a refusal of the call.
+func closeFD(c *check.Check, call *syscalls.Call) story.Errno {
+	t := &c.W.Task
+	fd := dfd(&call.Args[0])
+	s := story.Step{Code: story.DescriptorOpen, Errno: story.EBADF, Fact: [3]story.Origin{t.FDsAt}, Val: [3]uint64{uint64(int64(fd))}}
+	switch {
+	case t.FDByNumber(fd) != nil:
+		c.Pass(s)
+	case t.FDsAt&story.Missing != 0:
+		c.Unknown(s)
+	default:
+		return c.Refuse(s)
+	}
+	return 0
 }
 
 // openat2 is SYSCALL_DEFINE4(openat2): the size of the structure comes first.

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"syscallstory/check"
@@ -166,6 +167,11 @@ func (j *Judge) entry(s *story.Step) story.Entry {
 		nf := story.NamedFact{Name: f.Name, Value: vals[k]}
 		nf.At = j.w.Place(s.Fact[k])
 		e.Facts = append(e.Facts, nf)
+	}
+	for _, at := range s.Fact {
+		if m, ok := j.w.Reason(at); ok && s.Outcome == story.Unknown && m.Settles != "" && !slices.Contains(e.Settles, m.Settles) {
+			e.Settles = append(e.Settles, m.Settles)
+		}
 	}
 	if info.Gate == story.LSM {
 		for k, f := range info.Facts {

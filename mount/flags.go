@@ -39,7 +39,7 @@ func SuperWritable(c *check.Check, p world.Path, op story.Op) story.Errno {
 	}
 	s := story.Step{Code: story.SuperReadOnly, Errno: story.EROFS, Op: op, Obj: p.Ref(), Fact: [3]story.Origin{sb.At, sb.FlagsAt}, Val: [3]uint64{c.Word(sb.Type), uint64(sb.Flags)}}
 	if sb.FlagsAt&story.Missing != 0 {
-		s.Code, s.Val[0] = story.MountUnknown, c.Word(c.W.Mounts[p.Mount].Point)
+		s.Code, s.Fact, s.Val[0] = story.MountUnknown, [3]story.Origin{sb.FlagsAt}, c.Word(c.W.Mounts[p.Mount].Point)
 		c.Unknown(s)
 		return 0
 	}

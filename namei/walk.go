@@ -205,7 +205,6 @@ func (n *Walk) Find(c *check.Check) (world.DentryID, world.State, story.Errno) {
 	if len(n.Last) > limit {
 		return 0, world.Absent, c.Refuse(story.Step{Code: story.NameTooLong, Errno: story.ENAMETOOLONG, Op: story.OpLook, Obj: n.Path.Ref(), Val: [3]uint64{uint64(len(n.Last)), uint64(limit)}})
 	}
-	at := ino.At
 	d, st := fs.Lookup(n.Path.Dentry, n.Last)
 	switch st {
 	case world.Present:
@@ -214,7 +213,7 @@ func (n *Walk) Find(c *check.Check) (world.DentryID, world.State, story.Errno) {
 			c.Pass(story.Step{Code: story.NameFound, Op: story.OpLook, Obj: n.Path.Ref(), Fact: [3]story.Origin{0, i.At, i.At}, Val: [3]uint64{c.Word(n.Last), uint64(i.Mode), uint64(i.UID)<<32 | uint64(i.GID)}})
 		}
 	case world.Unsure:
-		c.Unknown(story.Step{Code: story.NameUnknown, Errno: story.ENOENT, Op: story.OpLook, Obj: n.Path.Ref(), Fact: [3]story.Origin{at}, Val: [3]uint64{c.Word(n.Last)}})
+		c.Unknown(story.Step{Code: story.NameUnknown, Errno: story.ENOENT, Op: story.OpLook, Obj: n.Path.Ref(), Fact: [3]story.Origin{fs.I(d).At}, Val: [3]uint64{c.Word(n.Last)}})
 	}
 	return d, st, 0
 }

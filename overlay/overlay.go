@@ -64,8 +64,8 @@ search:
 		case world.Absent:
 			continue
 		case world.Unsure:
-			if len(found) == 0 {
-				return 0, world.Unsure
+			if len(found) == 0 { // it is this layer that does not tell
+				return fs.Add(dir, name, world.Inode{At: fs.I(l).At}), world.Unsure
 			}
 			found = append(found, d)
 			break search
@@ -141,6 +141,7 @@ func (Ops) Permission(c *check.Check, cr *world.Cred, p world.Path, mask check.M
 		s.Errno = e
 		return c.Deny(s)
 	case missing:
+		s.Fact[0] = fs.SBOf(ino.Layers[0]).At
 		c.Unknown(s)
 	case c.Recording() && mask&(check.MayRead|check.MayWrite) != 0:
 		c.Pass(s)

@@ -99,6 +99,8 @@ const (
 	FSRules
 	ArgFault
 	ImageUser
+	APIRefused
+	DescriptorOpen
 
 	numCodes
 )

@@ -7,7 +7,7 @@ var registry = [numCodes]Info{
 		ID: "SEC001", Gate: Seccomp, Title: "the task's seccomp filters judge the call's number and registers",
 		Denies: "the seccomp profile refuses {1}: {2}", Allows: "{1}  {2}",
 		Facts:    []FactInfo{{"filter", KindString}, {"syscall", KindString}, {"rule", KindString}},
-		Function: "__seccomp_filter", Errno: "what the filter's action carries, at most 4095; kills give a signal", Releases: "since Linux 3.5; actions KILL_PROCESS and LOG since 4.14, USER_NOTIF since 5.0", Man: "seccomp(2)",
+		Function: "__seccomp_filter", Errno: "what the filter's action carries, EPERM and ENOSYS mostly; kills give a signal", Releases: "since Linux 3.5; actions KILL_PROCESS and LOG since 4.14, USER_NOTIF since 5.0", Man: "seccomp(2)",
 		Long:  "Every filter that the task has installed or inherited runs on the syscall's number, the ABI and the six registers. The strictest answer wins: KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, USER_NOTIF, TRACE, LOG, ALLOW; among equal answers the newest filter's data counts. This happens before the syscall's own code looks at anything, so no path, mode or flag can matter yet, and pointers are compared as numbers: a filter cannot see a path.",
 		Note:  "a filter's refusal leaves no trace in the audit log unless the filter was installed with SECCOMP_FILTER_FLAG_LOG, which container runtimes don't set",
 		Repro: "cat > /tmp/p.json <<'E'\n{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mkdir\",\"mkdirat\"],\"action\":\"SCMP_ACT_ERRNO\"}]}\nE\ndocker run --rm --security-opt seccomp=/tmp/p.json busybox mkdir /x",
@@ -381,7 +381,7 @@ var registry = [numCodes]Info{
 		Long: "The overlay looks a name up in the upper layer first, then in the lower layers from the top. The first non-directory wins; directories are merged until an opaque one; a whiteout ends the search.",
 	},
 	OverlayMounter: {
-		ID: "OVL002", Gate: Overlay, Title: "the overlay's mounter must be allowed too", Denies: "the task may {op} {obj}, but the overlay's mounter may not in the layer: {0}", Allows: "the mounter may as well",
+		ID: "OVL002", Gate: Overlay, Title: "the overlay's mounter must be allowed too", Denies: "the task may {op} {obj}, but the overlay's mounter may not in the layer: {0}", Allows: "the mounter may as well", Unknowns: "whether the overlay's mounter may {op} {obj} in its layer is not known",
 		Facts: []FactInfo{{"mode", KindMode}, {"owner", KindIDs}, {"mounter", KindNS}}, Function: "ovl_permission", Errno: "EACCES", Releases: "since Linux 4.8", Man: "kernel.org/doc/html/latest/filesystems/overlayfs.html",
 		Long:  "The overlay checks twice: the task's credentials on the merged inode, then the credentials of whoever mounted the overlay on the real inode in the layer. The second can only take away. It bites where the overlay was mounted in a user namespace or under a confined label.",
 		Repro: "unshare -Urm sh -c 'mount -t overlay -o lowerdir=/etc,upperdir=u,workdir=w o m; cat m/shadow'",
@@ -497,7 +497,7 @@ var registry = [numCodes]Info{
 		Repro: "a Pod with runAsNonRoot: true and an image whose USER is root",
 	},
 	FSRules: {
-		ID: "OTH017", Gate: Other, Title: "the filesystem has rules of its own", Unknowns: "{0} has permission rules of its own, which the model does not know yet",
+		ID: "OTH017", Gate: Other, Title: "the filesystem has rules of its own", Unknowns: "{0} may have permission rules of its own, which the model does not know",
 		Facts: []FactInfo{{"fstype", KindString}}, Function: "inode_operations.permission", Errno: "EACCES, EPERM or ENOENT", Releases: "all", Man: "filesystems(5)",
 		Long: "proc, sysfs, cgroup, network and FUSE filesystems decide by rules that the local mode bits do not show.",
 	},
@@ -511,5 +511,17 @@ var registry = [numCodes]Info{
 		ID: "OTH019", Gate: Other, Title: "the process has a user", Unknowns: "which user the image runs as is not known",
 		Function: "runc: setupUser", Errno: "none", Releases: "all", Man: "kubernetes.io/docs/tasks/configure-pod-container/security-context",
 		Long: "Without runAsUser the image's USER decides the uid, and with it the capabilities that are left after execve.",
+	},
+	APIRefused: {
+		ID: "OTH020", Gate: Other, Title: "the API server validates the Pod", Denies: "the API server refuses the Pod: {0}",
+		Facts: []FactInfo{{"reason", KindString}}, Function: "kube-apiserver: ValidatePod", Errno: "none: there is no Pod", Releases: "see the reason", Man: "kubernetes.io/docs/concepts/overview/working-with-objects/annotations",
+		Long:  "What the API server does not accept never reaches a node. The names of the first seccomp annotations, security.alpha.kubernetes.io/seccomp/container/NAME, have two slashes, and a key has one at most; designs and talks of 2016 and later show them, and no release ever took them.",
+		Repro: "kubectl apply --dry-run=server -f examples/explorer-2018.yaml",
+	},
+	DescriptorOpen: {
+		ID: "OTH021", Gate: Other, Title: "the descriptor must be open", Denies: "descriptor {0} is not open", Allows: "descriptor {0} is closed", Unknowns: "whether descriptor {0} is open is not known",
+		Facts: []FactInfo{{"fd", KindInt}}, Function: "file_close_fd", Errno: "EBADF", Releases: "all", Man: "close(2)",
+		Long:  "close takes the descriptor out of the task's table; one that is not in it is refused. The table belongs to the process, not to the container.",
+		Repro: "python3 -c 'import os; os.close(99)'",
 	},
 }

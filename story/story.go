@@ -91,7 +91,8 @@ type Entry struct {
 	Function string      `json:"function"`
 	Text     string      `json:"text"`
 	Short    string      `json:"short"`
-	Note     string      `json:"note,omitempty"` // why a refusal may surprise
+	Note     string      `json:"note,omitempty"`    // why a refusal may surprise
+	Settles  []string    `json:"settles,omitempty"` // what would tell the facts that are missing
 	Decides  bool        `json:"decides,omitempty"`
 }
 

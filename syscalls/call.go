@@ -73,7 +73,7 @@ func signature(name string) []Kind {
 }
 
 var specs = map[string]string{
-	"open": "path open mode?", "openat": "fd path open mode?", "openat2": "fd path how int?", "creat": "path mode",
+	"open": "path open mode?", "openat": "fd path open mode?", "openat2": "fd path how int?", "creat": "path mode", "close": "fd",
 	"stat": "path out?", "lstat": "path out?", "fstat": "fd out?", "newfstatat": "fd path out? at?", "statx": "fd path at statx? out?",
 	"stat64": "path out?", "lstat64": "path out?", "fstat64": "fd out?", "fstatat64": "fd path out? at?",
 	"access": "path access", "faccessat": "fd path access", "faccessat2": "fd path access eaccess",

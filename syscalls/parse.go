@@ -236,7 +236,7 @@ func (p *parser) arg(kind Kind, typed bool) Arg {
 	switch {
 	case p.peek() == '"':
 		a.Str, a.Val = p.quoted(), 1
-		if p.accept("...") {
+		if p.accept("...") && typed && kind != Out && kind != Pointer {
 			p.fail(start, nil, "the string is cut off (strace -s prints longer ones)")
 		}
 		switch {
@@ -276,17 +276,55 @@ func (p *parser) arg(kind Kind, typed bool) Arg {
 		}
 		return a
 	case FD, Int:
+		if kind == Int && !typed {
+			if sym := p.symbols(); sym != "" {
+				return Arg{Kind: Pointer, Val: 1, Str: sym}
+			}
+		}
 		a.Val = p.scalar(start)
 		if kind == FD {
 			a.Val = uint64(int64(int32(a.Val)))
 		}
-		if kind == FD && p.accept("<") {
-			a.FDPath = p.until('>')
+		if (kind == FD || !typed) && p.accept("<") {
+			a.Kind, a.FDPath = FD, p.until('>')
 		}
 		return a
 	}
 	a.Val = p.setOf(kindSets[kind])
 	return a
+}
+
+// symbols reads constants of a call whose arguments have no types here, PROT_READ|PROT_WRITE: what they stand for is not
+// known. It leaves numbers, and the constants that are known, to scalar.
+func (p *parser) symbols() string {
+	start := p.pos
+	depth := 0
+	for p.pos < len(p.in) {
+		switch ch := p.in[p.pos]; {
+		case ch == '(':
+			depth++
+		case ch == ')' && depth > 0:
+			depth--
+		case ch == ')', ch == ',' && depth == 0:
+			ch = 0
+			fallthrough
+		case !isName(ch) && !strings.ContainsRune("|&<>*+-=. x(),", rune(ch)):
+			sym := strings.TrimSpace(p.in[start:p.pos])
+			known := sym == "" || isDigit(sym[0]) || sym[0] == '-'
+			for _, f := range constants {
+				known = known || f.name == sym
+			}
+			if p.pos = start + len(sym); known || depth != 0 || p.in[p.pos] != ',' && p.in[p.pos] != ')' && p.in[p.pos] != ' ' {
+				p.pos = start
+				return ""
+			}
+			p.space()
+			return sym
+		}
+		p.pos++
+	}
+	p.pos = start
+	return ""
 }
 
 // scalar reads a number, with its sign, or a constant.
@@ -306,6 +344,17 @@ func (p *parser) scalar(start int) uint64 {
 		if f.name == name {
 			return f.val
 		}
+	}
+	if name == "makedev" && p.accept("(") {
+		major := p.number(p.pos)
+		p.space()
+		p.accept(",")
+		p.space()
+		minor := p.number(p.pos)
+		if !p.accept(")") {
+			p.fail(start, nil, "makedev takes a major and a minor number")
+		}
+		return minor&0xff | major&0xfff<<8 | minor&^0xff<<12 | major&^0xfff<<32
 	}
 	if name == "" {
 		p.fail(start, nil, "a number is expected here")

@@ -17,6 +17,8 @@ func OpsFor(sb *world.SB) check.Ops {
 			return overlay.Ops{}
 		}
 		return ownRules{}
+	case "sysfs", "cgroup", "cgroup2": // kernfs_iop_permission is generic_permission
+		return nil
 	case "", "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "devtmpfs", "devpts", "mqueue", "rootfs":
 		return nil
 	}
@@ -32,8 +34,15 @@ func (ownRules) Permission(c *check.Check, cr *world.Cred, p world.Path, mask ch
 		return e
 	}
 	ino := c.W.FS.I(p.Dentry)
-	c.Unknown(story.Step{Code: story.FSRules, Errno: story.EACCES, Op: mask.Op(ino.Is(world.TypeDir)), Obj: p.Ref(), Fact: [3]story.Origin{c.W.FS.SB(ino.SB).At},
-		Val: [3]uint64{c.Word(c.W.FS.SB(ino.SB).Type)}})
+	sb := c.W.FS.SB(ino.SB)
+	if sb.Type == "proc" && p.Dentry == sb.Root {
+		return 0 // proc_root_inode_operations has no permission function
+	}
+	name := sb.Type
+	if name == "unknown" {
+		name = "the filesystem, whose type is not known,"
+	}
+	c.Unknown(story.Step{Code: story.FSRules, Errno: story.EACCES, Op: mask.Op(ino.Is(world.TypeDir)), Obj: p.Ref(), Fact: [3]story.Origin{sb.At}, Val: [3]uint64{c.Word(name)}})
 	return 0
 }
 func (ownRules) Served(*check.Check, world.Path)                     {}

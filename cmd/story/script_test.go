@@ -28,7 +28,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("NODE", node)
+			env.Setenv("EXAMPLES", filepath.Dir(node))
 			return os.Symlink(node, filepath.Join(env.WorkDir, "node"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -95,16 +93,4 @@ func TestBadInput(t *testing.T) {
 
 func indent(s string) string {
 	return "    " + strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n    ") + "\n"
-}
-
-// TestTalkOf2018 expects the old annotation to be understood, and to have no effect.
-func TestTalkOf2018(t *testing.T) {
-	text, err := os.ReadFile(filepath.FromSlash("../../examples/explorer-2018.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	code, out, _ := tell(t, string(text), `mkdir("/x", 0700)`)
-	if code != 3 || !strings.Contains(out, "the API server refuses this Pod") || !strings.Contains(out, "no filter: Unconfined") {
-		t.Errorf("exit %d\n%s", code, out)
-	}
 }

@@ -2,6 +2,7 @@ package pod
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -68,6 +69,8 @@ func (in *Input) Edits(w *world.World, r world.Refused) []story.Edit {
 		e.capability(kernel.CapFowner)
 	case story.DevicesCgroup:
 		e.privileged()
+	case story.APIRefused:
+		e.annotation()
 	}
 	return e.out
 }
@@ -618,5 +621,30 @@ func (e *editor) privileged() {
 		sc, _ := in.parts()
 		yes := true
 		(*sc).Privileged, (*sc).AllowPrivilegeEscalation = &yes, nil
+	})
+}
+
+// annotation offers the field that took the place of the first seccomp annotations.
+func (e *editor) annotation() {
+	key := firstKey + "container/" + e.c.Name
+	value, ok := e.in.w.Meta.Annotations[key]
+	if !ok {
+		key = firstKey + "pod"
+		value = e.in.w.Meta.Annotations[key]
+	}
+	p := &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}
+	patch := "seccompProfile:\n  type: RuntimeDefault"
+	if name, local := strings.CutPrefix(value, "localhost/"); local {
+		name += ".json"
+		p = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeLocalhost, LocalhostProfile: &name}
+		patch = "seccompProfile:\n  type: Localhost\n  localhostProfile: " + name
+	} else if value == "unconfined" {
+		p.Type, patch = corev1.SeccompProfileTypeUnconfined, "seccompProfile:\n  type: Unconfined"
+	}
+	e.yaml("seccompProfile", patch, "write the annotation as the field seccompProfile", "nothing: it is what the annotation asked for", story.Safe, false, func(in *Input) {
+		sc, _ := in.parts()
+		(*sc).SeccompProfile = p
+		in.w.Meta.Annotations = maps.Clone(in.w.Meta.Annotations)
+		maps.DeleteFunc(in.w.Meta.Annotations, func(k, _ string) bool { return strings.HasPrefix(k, firstKey) })
 	})
 }

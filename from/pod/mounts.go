@@ -46,10 +46,10 @@ func (b *builder) knownDir(mode uint16, at story.Origin) world.Inode {
 func (b *builder) rootfs() error {
 	upper := b.knownDir(0o755, b.Text("the container's empty upper layer"))
 	typ, flagsAt := b.hostType("/var/lib/containerd")
-	up := b.FS.NewSB(world.SB{Type: typ, Name: "upper layer", At: upper.At, FlagsAt: flagsAt}, upper)
+	up := b.FS.NewSB(world.SB{Type: typ, Name: "upper layer", At: flagsAt, FlagsAt: flagsAt}, upper)
 	var low world.SBID
 	var err error
-	switch sb := (world.SB{Type: typ, Name: "image", FlagsAt: flagsAt}); b.o.Rootfs {
+	switch sb := (world.SB{Type: typ, Name: "image", At: flagsAt, FlagsAt: flagsAt}); b.o.Rootfs {
 	case "":
 		at := b.Miss("the image's files are not known", "--rootfs DIR")
 		low = b.FS.NewSB(sb, world.Inode{Mode: world.TypeDir, Known: world.KnownType, At: at})

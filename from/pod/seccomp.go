@@ -127,8 +127,8 @@ const (
 func (b *builder) annotations(fields bool) (*profile, error) {
 	for key := range b.p.Meta.Annotations {
 		if strings.HasPrefix(key, firstKey) {
-			at := b.p.at(b.metadata("annotations[\"" + key + "\"]"))
-			b.Findings = append(b.Findings, story.Finding{Severity: "error", Text: "the API server refuses this Pod: an annotation's key has one slash at most; use securityContext.seccompProfile", At: &at})
+			b.Refusals = append(b.Refusals, world.Refusal{Code: story.APIRefused, Outcome: story.Deny, At: b.field(b.metadata("annotations[\"" + key + "\"]")),
+				Facts: [3]string{"the key of an annotation has one slash at most; the field securityContext.seccompProfile is what counts"}})
 		}
 	}
 	for _, key := range []string{containerKey + b.c.Name, podKey} {

@@ -257,6 +257,8 @@ func (b *builder) hostPath(m *world.Mount, h *corev1.HostPathVolumeSource, vat s
 	if b.o.HostRoot == "" {
 		b.opaque(m, "host:"+src, b.Miss("the host's files at "+src+" are not known", "--host-root DIR"))
 		m.Source, m.Flags, m.Unsure = "bind of host:"+src, 0, 0
+		sb := b.FS.SB(m.SB)
+		sb.Type, sb.FlagsAt = b.hostType(src)
 		b.hostFlags(m, src)
 		b.typeCheck(h, vat, world.Inode{}, world.Unsure)
 		return src, nil

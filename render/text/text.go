@@ -256,8 +256,12 @@ func (p *printer) note(kind, format string, args ...any) {
 
 func (p *printer) notes() {
 	for _, f := range p.s.Findings {
-		if f.At == nil {
+		switch {
+		case f.At == nil:
 			p.note(f.Severity, "%s", f.Text)
+			continue
+		case f.At.File == "":
+			p.note(f.Severity, "%s (%s)", f.Text, f.At.Text)
 			continue
 		}
 		p.note(f.Severity, "%s:%d:%d: %s", f.At.File, f.At.Line, f.At.Col, f.Text)
