@@ -80,6 +80,9 @@ const (
 	// StatEmptyPath: fstatat and statx take NULL for "" with AT_EMPTY_PATH, and an fd's other flags are not looked at then
 	// (getname_maybe_null); 6.11 and 6.12 take NULL for some flags only.
 	StatEmptyPath
+	// TmpfileMapsIDs: O_TMPFILE asks whether the task's ids have a place in the filesystem (fsuidgid_has_mapping), before the
+	// directory's permissions. Seen on 6.18.44; which release brought it is not known here.
+	TmpfileMapsIDs
 	numChanges
 )
 
@@ -92,6 +95,7 @@ var changes = [numChanges]struct{ in, maybe [2]int }{
 	OverlayUserNS:          {in: [2]int{5, 11}},
 	ResolveCached:          {in: [2]int{5, 12}},
 	StatEmptyPath:          {in: [2]int{6, 13}, maybe: [2]int{6, 11}},
+	TmpfileMapsIDs:         {in: [2]int{99, 0}, maybe: [2]int{5, 12}},
 }
 
 // Has says whether the release has the change. Where stable updates carried a change back, an older series answers

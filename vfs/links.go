@@ -66,7 +66,7 @@ func mayCreateInSticky(c *check.Check, p, dir world.Path) story.Errno {
 	uid, _ := ids(c.W, p, ino)
 	duid, _ := ids(c.W, dir, di)
 	switch {
-	case ino.Known&di.Known&world.KnownOwner != 0 && uid == duid:
+	case ino.Known&di.Known&world.KnownOwner != 0 && uid == duid && uint32(uid) != world.Invalid:
 		return 0
 	case ino.Known&world.KnownOwner != 0 && c.Cred.UIDAt.Known() && uid == c.Cred.FSUID:
 		return 0

@@ -202,6 +202,11 @@ func (o *open) tmpfile(c *check.Check, how How) story.Errno {
 	if e := mount.WantWrite(c, n.Path, story.OpCreate); e != 0 {
 		return e
 	}
+	if maps := c.K.Has(kernel.TmpfileMapsIDs); maps != kernel.No {
+		if e := mayMapTask(c, n.Path, maps); e != 0 {
+			return e
+		}
+	}
 	if e := c.Hooks.InodePermission(c, c.Cred, n.Path, check.MayWrite|check.MayExec); e != 0 {
 		return e
 	}
@@ -293,7 +298,7 @@ func (o *open) create(c *check.Check, n *namei.Walk) story.Errno {
 	if e := c.LSM.PathMknod(c, dir); e != 0 {
 		return e
 	}
-	if e := mayMapTask(c, dir); e != 0 {
+	if e := mayMapTask(c, dir, kernel.Yes); e != 0 {
 		return e
 	}
 	if e := c.Hooks.InodePermission(c, c.Cred, dir, check.MayWrite|check.MayExec); e != 0 {
@@ -319,8 +324,8 @@ func (o *open) create(c *check.Check, n *namei.Walk) story.Errno {
 	return 0
 }
 
-// mayMapTask is fsuidgid_has_mapping: a new file's ids must exist in the filesystem.
-func mayMapTask(c *check.Check, dir world.Path) story.Errno {
+// mayMapTask is fsuidgid_has_mapping: a new file's ids must exist in the filesystem. asks says whether this release asks.
+func mayMapTask(c *check.Check, dir world.Path, asks kernel.Answer) story.Errno {
 	sb := c.W.FS.SBOf(dir.Dentry)
 	ns := &c.W.UserNS[sb.UserNS]
 	uid, gid := uint32(c.Cred.FSUID), uint32(c.Cred.FSGID)
@@ -333,15 +338,23 @@ func mayMapTask(c *check.Check, dir world.Path) story.Errno {
 		return 0
 	}
 	okU, okG := true, true
-	if idmap != 0 {
+	if idmap != 0 { // mapped_fsuid
 		uid, okU = c.W.UserNS[idmap].UIDs.Up(uid)
 		gid, okG = c.W.UserNS[idmap].GIDs.Up(gid)
+		uid, _ = ns.UIDs.Down(uid)
+		gid, _ = ns.GIDs.Down(gid)
 	}
 	if okU && okG && ns.MapsUID(world.KUID(uid)) && ns.MapsGID(world.KGID(gid)) {
 		return 0
 	}
-	return c.Deny(story.Step{Code: story.UserNSCreate, Errno: story.EOVERFLOW, Op: story.OpCreate, Obj: dir.Ref(), Fact: [3]story.Origin{c.Cred.UIDAt},
-		Val: [3]uint64{pack(c.Cred.FSUID, c.Cred.FSGID), uint64(sb.UserNS)}})
+	s := story.Step{Code: story.UserNSCreate, Errno: story.EOVERFLOW, Op: story.OpCreate, Obj: dir.Ref(), Fact: [3]story.Origin{c.Cred.UIDAt},
+		Val: [3]uint64{pack(c.Cred.FSUID, c.Cred.FSGID), uint64(sb.UserNS)}}
+	if asks == kernel.NotKnown {
+		s.Fact[1] = c.W.KernelAt
+		c.Unknown(s)
+		return 0
+	}
+	return c.Deny(s)
 }
 
 // finish is do_open.

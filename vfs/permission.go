@@ -20,14 +20,12 @@ func ids(w *world.World, p world.Path, ino *world.Inode) (world.KUID, world.KGID
 	if ns == 0 {
 		return ino.UID, ino.GID
 	}
-	uid, ok := w.UserNS[ns].UIDs.Down(uint32(ino.UID))
-	if !ok {
-		uid = world.Invalid
-	}
-	gid, ok := w.UserNS[ns].GIDs.Down(uint32(ino.GID))
-	if !ok {
-		gid = world.Invalid
-	}
+	// make_vfsuid: the id as the filesystem's user namespace has it, through the map. What has no place is Invalid.
+	fs, m := &w.UserNS[w.FS.SB(ino.SB).UserNS], &w.UserNS[ns]
+	uid, _ := fs.UIDs.Up(uint32(ino.UID))
+	gid, _ := fs.GIDs.Up(uint32(ino.GID))
+	uid, _ = m.UIDs.Down(uid)
+	gid, _ = m.GIDs.Down(gid)
 	return world.KUID(uid), world.KGID(gid)
 }
 
