@@ -36,6 +36,7 @@ type search struct {
 	start  state
 	tries  int
 	last   bool // the edits of last resort count
+	calls  bool // the call may change
 	base   map[string]bool
 	corpus []*syscalls.Call
 	found  []found
@@ -66,14 +67,13 @@ func Search(in world.Input, bind Bind, call *syscalls.Call) ([]story.Fix, error)
 	s.base = allowed(j, s.corpus)
 	s.start = state{in: in, call: call}
 	s.run(w, r)
-	if s.verified() == 0 {
+	if len(s.found) == 0 {
 		s.last = true
 		s.run(w, r)
 	}
-	if s.verified() == 0 { // nothing in the input helps: the call itself is what can change
-		for _, e := range callEdits(call, r) {
-			s.try(s.start, e)
-		}
+	if len(s.found) == 0 { // nothing in the input helps: the call itself is what can change
+		s.calls = true
+		s.run(w, r)
 	}
 	return s.ranked(), nil
 }
@@ -102,7 +102,11 @@ func (s *search) run(w *world.World, r world.Refused) {
 		if len(q.edits) >= s.depth() || n > maxMinors {
 			continue
 		}
-		for _, e := range q.in.Edits(q.w, q.r) {
+		edits := q.in.Edits(q.w, q.r)
+		if s.calls {
+			edits = append(edits, callEdits(q.call, q.r)...)
+		}
+		for _, e := range edits {
 			if e.LastOut && !s.last || has(q.edits, e.ID) || s.tries >= maxTries {
 				continue
 			}

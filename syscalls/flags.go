@@ -169,5 +169,8 @@ func (s *flagSet) held(v uint64) []Flag {
 			v &^= f.val
 		}
 	}
+	if v &^= s.mask; v != 0 {
+		out = append(out, Flag{"0x" + strconv.FormatUint(v, 16), v})
+	}
 	return out
 }

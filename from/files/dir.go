@@ -135,6 +135,12 @@ func (s *dir) read(p string) (world.Inode, bool) {
 		if e.have&world.KnownOwner != 0 {
 			ino.UID, ino.GID = e.ino.UID, e.ino.GID
 		}
+		if e.have&world.KnownAttr != 0 {
+			ino.Attr, ino.Known = e.ino.Attr, ino.Known|world.KnownAttr
+		}
+		if e.have&world.KnownACL != 0 {
+			ino.ACL, ino.Known = e.ino.ACL, ino.Known|world.KnownACL
+		}
 	}
 	ino.At = s.w.Add(place)
 	return ino, true

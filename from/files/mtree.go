@@ -122,6 +122,7 @@ func (e *entry) set(kv string) error {
 			err = fmt.Errorf("%s: a device is written native,MAJOR,MINOR", kv)
 		}
 	case "flags":
+		e.have |= world.KnownAttr
 		for _, f := range strings.Split(v, ",") {
 			switch f {
 			case "schg", "uchg":
@@ -132,6 +133,7 @@ func (e *entry) set(kv string) error {
 		}
 	case "acl":
 		e.ino.ACL, err = ParseACL(v)
+		e.have |= world.KnownACL
 	}
 	return err
 }

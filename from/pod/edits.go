@@ -56,9 +56,12 @@ func (in *Input) Edits(w *world.World, r world.Refused) []story.Edit {
 		})
 	case story.ModeBits, story.ACLBits, story.ModeNoExec:
 		e.permission()
-	case story.UserNSOwner, story.UserNSWrite, story.UserNSCreate, story.UserNSCopyUp:
+	case story.UserNSOwner:
 		e.chown()
 		e.chmod()
+		e.hostUsers()
+	case story.UserNSWrite, story.UserNSCreate, story.UserNSCopyUp:
+		e.chownBoth()
 		e.hostUsers()
 	case story.Immutable, story.AppendOnly:
 		e.chattr()
@@ -532,6 +535,17 @@ func (e *editor) chown() {
 	onDisk := e.onDisk(uint32(cr.FSUID))
 	uid := world.KUID(onDisk)
 	e.file(e.obj, func(p string) string { return fmt.Sprintf("chown %d %s", onDisk, p) }, fmt.Sprintf("give %s to uid %d", e.path, onDisk), e.path+" to every process of that uid", story.Safe, func(w *world.World, ino *world.Inode) { ino.UID = uid })
+}
+
+// chownBoth offers to give owner and group of the file ids that the Pod's user namespace maps.
+func (e *editor) chownBoth() {
+	cr := &e.w.Task.Cred
+	if !cr.UIDAt.Known() || !cr.GIDAt.Known() {
+		return
+	}
+	uid, gid := e.onDisk(uint32(cr.FSUID)), e.onDisk(uint32(cr.FSGID))
+	e.file(e.obj, func(p string) string { return fmt.Sprintf("chown %d:%d %s", uid, gid, p) }, fmt.Sprintf("give %s to %d:%d", e.path, uid, gid), e.path+" to every process of that uid", story.Safe,
+		func(_ *world.World, ino *world.Inode) { ino.UID, ino.GID = world.KUID(uid), world.KGID(gid) })
 }
 
 // capability offers a capability, by taking it off the dropped ones or by adding it.
