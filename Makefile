@@ -1,10 +1,13 @@
-# make run builds story and tells the story of examples/explorer.yaml; make test runs every check.
+# make run builds story and tells the story of examples/explorer.yaml; make test installs what the tests need and runs every
+# check.
 export CGO_ENABLED := 0
 GO ?= go
 FUZZTIME ?= 20s
 CALL := open("/test-pd/file.log", O_WRONLY)
+# Debian packages that the tests use.
+TEST_PACKAGES := strace
 
-.PHONY: build run test lint bench fuzz generate clean
+.PHONY: build run test test-packages lint bench fuzz generate clean
 
 build:
 	$(GO) build -trimpath -o bin/story ./cmd/story
@@ -14,11 +17,18 @@ run: build
 	@bin/story explain -f examples/explorer.yaml --host-root examples/node/root --node examples/node/node.yaml --rootfs embedded '$(CALL)'; \
 	case $$? in 0|1|3) ;; *) exit 1;; esac
 
-test: lint
-	$(GO) test -timeout 12m ./...
+test: test-packages lint
+	@$(GO) test -timeout 12m -json ./... 2>&1 | $(GO) run ./internal/testsum
 
-test-%:
-	$(GO) test -timeout 12m ./$*/...
+test-%: test-packages
+	@$(GO) test -timeout 12m -json ./$*/... 2>&1 | $(GO) run ./internal/testsum
+
+# As root on Debian, install what is missing; elsewhere the tests that need it skip.
+test-packages:
+	@if [ "$$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then \
+		missing=""; for p in $(TEST_PACKAGES); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+		if [ -n "$$missing" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; fi; \
+	fi
 
 lint:
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"

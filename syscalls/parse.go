@@ -84,9 +84,18 @@ func (p *parser) fail(at int, nearest []string, format string, args ...any) {
 }
 
 func (p *parser) rest() string { return p.in[p.pos:] }
+
+// space passes over blanks and the remarks that strace writes between /* and */.
 func (p *parser) space() {
-	for p.pos < len(p.in) && (p.in[p.pos] == ' ' || p.in[p.pos] == '\t') {
-		p.pos++
+	for {
+		for p.pos < len(p.in) && (p.in[p.pos] == ' ' || p.in[p.pos] == '\t') {
+			p.pos++
+		}
+		end := strings.Index(p.rest(), "*/")
+		if !strings.HasPrefix(p.rest(), "/*") || end < 0 {
+			return
+		}
+		p.pos += end + 2
 	}
 }
 func (p *parser) peek() byte {
@@ -250,10 +259,11 @@ func (p *parser) arg(kind Kind, typed bool) Arg {
 		return a
 	case p.peek() == '{' && kind == How:
 		return p.how()
-	case p.peek() == '{' || p.peek() == '[':
+	case p.peek() == '{' || p.peek() == '[' || strings.HasPrefix(p.rest(), "~["):
 		if typed && kind != Out && kind != Pointer {
 			p.fail(start, nil, "a structure is not expected here")
 		}
+		p.accept("~") // the complement of a signal set
 		p.balanced()
 		return Arg{Kind: Pointer, Val: 1, Str: p.in[start:p.pos]}
 	case p.accept("NULL"):
