@@ -108,6 +108,9 @@ func (s *dir) read(p string) (world.Inode, bool) {
 		}
 	}
 	proc := fmt.Sprintf("/proc/self/fd/%d", fd)
+	if ino.Is(world.TypeDir) {
+		ino.Opaque, ino.UserOpaque = opaque(proc, "trusted.overlay.opaque"), opaque(proc, "user.overlay.opaque")
+	}
 	switch ino.Type() {
 	case world.TypeLink:
 		buf := make([]byte, 4096)
@@ -144,6 +147,14 @@ func (s *dir) read(p string) (world.Inode, bool) {
 	}
 	ino.At = s.w.Add(place)
 	return ino, true
+}
+
+// opaque reads overlayfs's mark of a directory that hides those below it (ovl_path_check_dir_xattr). Marks of the trusted kind
+// show to CAP_SYS_ADMIN only.
+func opaque(p, name string) bool {
+	var b [1]byte
+	n, err := unix.Getxattr(p, name, b[:])
+	return err == nil && n == 1 && b[0] == 'y'
 }
 
 // readACL reads an access ACL. No ACL is an answer, no support for them too.

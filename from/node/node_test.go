@@ -1,0 +1,78 @@
+package node
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"syscallstory/kernel"
+	"syscallstory/world"
+)
+
+func TestParse(t *testing.T) {
+	text, err := os.ReadFile("../../examples/node/node.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := Parse("node.yaml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := world.New()
+	n.Apply(w)
+	if w.Kernel.Major != 6 || !w.LSMs.Known() || !w.BPFHooks.Known() || w.Sysctl(kernel.ProtectedRegular).V != 2 {
+		t.Errorf("%+v", w)
+	}
+	if p := w.Place(w.Sysctl(kernel.ProtectedRegular).At); p == nil || p.Line != 10 {
+		t.Errorf("the sysctl's place is %+v", p)
+	}
+	if m := n.MountOf("/data"); m == nil || m.Type != "ext4" || m.Propagation != "shared" {
+		t.Errorf("%+v", m)
+	}
+	empty := world.New()
+	(*Node)(nil).Apply(empty)
+	if empty.LSMs.Known() || empty.KernelAt.Known() || empty.Sysctl(kernel.ProtectedRegular).Known() {
+		t.Error("without a node file nothing of the node is known")
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"kernel: {release: new}":                          "n:1:10: ",
+		"kernl: {}":                                       "did you mean",
+		"mounts: [{mountPoint: data}]":                    "not an absolute path",
+		"mounts: [{mountPoint: /a/../b}]":                 "shortest form",
+		"mounts: [{mountPoint: /a, propagation: sharde}]": "unknown propagation",
+		"sysctls: {fs.protected_regular: yes please}":     "an integer is expected",
+		"lsm: [a]": "fields are expected",
+	} {
+		if _, err := Parse("n", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %s", text, err, want)
+		}
+	}
+}
+
+func TestLocal(t *testing.T) {
+	n, err := Local()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := world.New()
+	n.Apply(w)
+	if !w.Kernel.Known() || !w.KernelAt.Known() || n.MountOf("/proc/self") == nil || n.MountOf("/proc/self").Type != "proc" {
+		t.Errorf("%+v", n)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	if text, err := os.ReadFile("../../examples/node/node.yaml"); err == nil {
+		f.Add(text)
+	}
+	f.Add([]byte("mounts: [{mountPoint: /, options: [ro]}]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if n, err := Parse("n", text); err == nil {
+			n.Apply(world.New())
+			n.MountOf("/a/b")
+		}
+	})
+}
