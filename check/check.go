@@ -60,6 +60,8 @@ type Hooks interface {
 type Ops interface {
 	// Permission is inode_operations.permission.
 	Permission(c *Check, cred *world.Cred, p world.Path, mask Mask) story.Errno
+	// Lookup is asked before a directory's filesystem looks a name up.
+	Lookup(c *Check, dir world.Path, name string) story.Errno
 	// Served tells which layer an object comes from, once it has been looked up.
 	Served(c *Check, p world.Path)
 	// CopyUp is asked before an object is written; truncate says that its data is not needed.
@@ -103,7 +105,7 @@ type Check struct {
 	decided   story.Step
 	denied    bool
 	Opened    Opened // what an opening call has come to
-	muted     bool // a check on behalf of another one: not recorded
+	muted     bool   // a check on behalf of another one: not recorded
 	mutedMiss bool
 }
 

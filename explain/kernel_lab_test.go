@@ -103,7 +103,7 @@ type lab struct {
 	children []*child
 	mountNS  string // of the tasks, where it is not the lab's own
 	fds      []openFD
-	after    func(c row, task who) // called after each performed call
+	after    func(c row, task who, p prediction, got string) // called after each performed call
 }
 
 // openFD is a descriptor that every task has.
@@ -267,7 +267,7 @@ func (l *lab) run(tasks []who, table []row) {
 				l.t.Errorf("%.200s as %s: written down %s, predicted %s, kernel %s", c.call, task.name, w, p, got)
 			}
 			if l.after != nil {
-				l.after(c, task)
+				l.after(c, task, p, got)
 			}
 		}
 	}
@@ -321,7 +321,7 @@ type prediction struct {
 	verdict story.Verdict
 	errno   story.Errno
 	created bool
-	effects []story.Effect
+	told    *story.Story
 }
 
 // is compares with what is written down.
@@ -381,7 +381,7 @@ func (l *lab) predict(task who, text string) prediction {
 	if told.Verdict != end.Verdict.String() {
 		l.t.Errorf("%s: the verdict is %v, the story says %s", text, end.Verdict, told.Verdict)
 	}
-	p := prediction{check: &end.Possible, verdict: end.Verdict, errno: end.Errno, effects: told.Effects}
+	p := prediction{check: &end.Possible, verdict: end.Verdict, errno: end.Errno, told: told}
 	if !end.Sure {
 		p.errno = 0
 	}
@@ -404,9 +404,10 @@ type job struct {
 	Call           string
 
 	// What a child does beside performing calls.
-	Open  *openFD
-	Mount *mountArgs
-	Files string // a list for makeFiles, in Dir
+	Open   *openFD
+	Mount  *mountArgs
+	Umount string
+	Files  string // a list for makeFiles, in Dir
 }
 
 // mountArgs are mount(2)'s.
@@ -460,7 +461,7 @@ func (j job) perform() string {
 	r := <-done
 	if r.fd >= 0 {
 		// What a call made is removed again: names of new files begin with new.
-		if name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", r.fd)); err == nil && strings.HasPrefix(filepath.Base(name), "new") {
+		if name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", r.fd)); err == nil && strings.HasPrefix(filepath.Base(name), "new") && strings.Contains(strings.ToLower(j.Call), "creat") {
 			if j.MountNS != "" {
 				name = filepath.Join(strings.TrimSuffix(j.MountNS, "ns/mnt")+"root", name)
 			}
@@ -518,6 +519,7 @@ func (j job) onThread() (string, int) {
 		unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(j.NoFile), Max: old.Max}, nil)
 	}
 	r, e := rawCall(call)
+	unix.Chdir("/") // the thread may end later than this: let go of what it was in
 	if j.NoFile != 0 {
 		unix.Prlimit(0, unix.RLIMIT_NOFILE, &old, nil)
 	}
@@ -641,6 +643,8 @@ func serve() {
 		case j.Mount != nil:
 			m := j.Mount
 			err = unix.Mount(m.Source, m.Target, m.Type, m.Flags, m.Data)
+		case j.Umount != "":
+			err = unix.Unmount(j.Umount, 0)
 		case j.Files != "":
 			err = makeFiles(j.Dir, j.Files)
 		default:

@@ -205,6 +205,11 @@ func (n *Walk) Find(c *check.Check) (world.DentryID, world.State, story.Errno) {
 	if len(n.Last) > limit {
 		return 0, world.Absent, c.Refuse(story.Step{Code: story.NameTooLong, Errno: story.ENAMETOOLONG, Op: story.OpLook, Obj: n.Path.Ref(), Val: [3]uint64{uint64(len(n.Last)), uint64(limit)}})
 	}
+	if ops := c.Ops[ino.SB]; ops != nil {
+		if e := ops.Lookup(c, n.Path, n.Last); e != 0 {
+			return 0, world.Absent, e
+		}
+	}
 	d, st := fs.Lookup(n.Path.Dentry, n.Last)
 	switch st {
 	case world.Present:

@@ -4,6 +4,7 @@ package overlay
 
 import (
 	"syscallstory/check"
+	"syscallstory/kernel"
 	"syscallstory/story"
 	"syscallstory/world"
 )
@@ -76,7 +77,7 @@ search:
 			break search
 		case ino.Is(world.TypeDir):
 			found = append(found, d)
-			if ino.Opaque {
+			if opaque(s.ov, ino) {
 				break search
 			}
 		default:
@@ -91,6 +92,7 @@ search:
 	}
 	ino := *fs.I(found[0])
 	ino.SB, ino.Layers, ino.Layer, ino.Whole = fs.I(dir).SB, found, s.layer(fs, found[0]), false
+	ino.Attr &^= world.AttrExecuting // it is the layer's inode that is executed, not this one
 	if s.ov.Shift != nil && ino.Layer != Upper {
 		uid, _ := s.ov.Shift.Down(uint32(ino.UID))
 		gid, _ := s.ov.Shift.Down(uint32(ino.GID))
@@ -149,6 +151,62 @@ func (Ops) Permission(c *check.Check, cr *world.Cred, p world.Path, mask check.M
 	return 0
 }
 
+// Lookup is the mounter's part of ovl_lookup: it searches the directory of each layer that is looked at, and to see whether a
+// directory was renamed it reads an attribute of it, which is open to readers only where the marks are user.overlay.*.
+func (Ops) Lookup(c *check.Check, dir world.Path, name string) story.Errno {
+	fs := c.W.FS
+	ov := fs.SBOf(dir.Dentry).Overlay
+	if ov.Mounter.UserNS == 0 && (ov.Mounter.Effective.Has(kernel.CapDacReadSearch) || ov.Mounter.Effective.Has(kernel.CapDacOverride)) {
+		return 0
+	}
+	layers := fs.I(dir.Dentry).Layers
+	for i, l := range layers {
+		if e := mounterMay(c, dir, l, check.MayExec); e != 0 {
+			return e
+		}
+		d, st := fs.Lookup(l, name)
+		if st == world.Absent {
+			continue
+		}
+		ino := fs.I(d)
+		if st == world.Unsure || !ino.Is(world.TypeDir) || opaque(ov, ino) || i == len(layers)-1 {
+			return 0
+		}
+		if ov.UserXattr {
+			if e := mounterMay(c, dir, d, check.MayRead); e != 0 {
+				return e
+			}
+		}
+	}
+	return 0
+}
+
+// mounterMay asks inode_permission of a layer's object for the mounter, in a lookup in dir.
+func mounterMay(c *check.Check, dir world.Path, real world.DentryID, mask check.Mask) story.Errno {
+	fs := c.W.FS
+	ino := fs.I(real)
+	ov := fs.SBOf(dir.Dentry).Overlay
+	c.Mute()
+	e := c.Hooks.InodePermission(c, &ov.Mounter, world.Path{Dentry: real}, mask)
+	missing := c.Unmute()
+	s := story.Step{Code: story.OverlayMounter, Errno: story.EACCES, Op: mask.Op(true), Cred: 1, Obj: dir.Ref(), Fact: [3]story.Origin{ino.At, ino.At},
+		Val: [3]uint64{uint64(ino.Mode), uint64(ino.UID)<<32 | uint64(ino.GID), uint64(ov.Mounter.UserNS)}}
+	switch {
+	case e != 0:
+		s.Errno = e
+		return c.Deny(s)
+	case missing:
+		s.Fact[0] = fs.SBOf(real).At
+		c.Unknown(s)
+	}
+	return 0
+}
+
+// opaque reports whether a directory of a layer hides those below it, by the marks that this overlay reads.
+func opaque(ov *world.Overlay, ino *world.Inode) bool {
+	return ino.Opaque && !ov.UserXattr || ino.UserOpaque && ov.UserXattr
+}
+
 // Served tells which layer an object comes from.
 func (Ops) Served(c *check.Check, p world.Path) {
 	if !c.Recording() {
@@ -163,16 +221,37 @@ func (Ops) Served(c *check.Check, p world.Path) {
 		Val: [3]uint64{c.Word(LayerName(ov, ino.Layer)), c.Word(c.W.FS.Path(ino.Layers[0]))}})
 }
 
-// CopyUp is ovl_maybe_copy_up for a regular file: an owner that the mounter cannot map is refused.
+// CopyUp is ovl_maybe_copy_up: the directories above from the top, then the object; truncate says that a file's data stays
+// behind.
 func (Ops) CopyUp(c *check.Check, p world.Path, truncate bool) story.Errno {
-	fs := c.W.FS
-	ino := fs.I(p.Dentry)
-	ov := fs.SB(ino.SB).Overlay
-	if ino.Layer == Upper {
+	if c.W.FS.I(p.Dentry).Layer == Upper {
 		return 0
 	}
+	if e := copyUpParents(c, p); e != 0 {
+		return e
+	}
+	return copyUpOne(c, p, truncate)
+}
+
+// copyUpParents is the loop of ovl_copy_up_flags.
+func copyUpParents(c *check.Check, p world.Path) story.Errno {
+	up := world.Path{Mount: p.Mount, Dentry: c.W.FS.D(p.Dentry).Parent}
+	if up.Dentry == p.Dentry || c.W.FS.I(up.Dentry).Layer == Upper {
+		return 0
+	}
+	if e := copyUpParents(c, up); e != 0 {
+		return e
+	}
+	return copyUpOne(c, up, false)
+}
+
+// copyUpOne is ovl_copy_up_one: an owner that the mounter cannot map is refused. A directory is copied without what it holds.
+func copyUpOne(c *check.Check, p world.Path, truncate bool) story.Errno {
+	ino := c.W.FS.I(p.Dentry)
+	ov := c.W.FS.SB(ino.SB).Overlay
+	dir := ino.Is(world.TypeDir)
 	s := story.Step{Code: story.OverlayCopyUp, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}
-	if ino.Layer == 0 || ino.Known&world.KnownSize == 0 {
+	if ino.Layer == 0 || !dir && ino.Known&world.KnownSize == 0 {
 		c.Unknown(s)
 		return 0
 	}
@@ -181,20 +260,26 @@ func (Ops) CopyUp(c *check.Check, p world.Path, truncate bool) story.Errno {
 		return c.Deny(story.Step{Code: story.UserNSCopyUp, Errno: story.EOVERFLOW, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At},
 			Val: [3]uint64{uint64(ino.UID)<<32 | uint64(ino.GID), uint64(ov.Mounter.UserNS)}})
 	}
-	if c.Recording() {
-		n := ino.Size
-		if truncate {
-			n = 0
-		}
-		s.Val = [3]uint64{uint64(n), c.Word(LayerName(ov, ino.Layer))}
-		c.Pass(s)
+	if !c.Recording() {
+		return 0
+	}
+	n := ino.Size
+	if truncate || dir {
+		n = 0
+	}
+	s.Val = [3]uint64{uint64(n), c.Word(LayerName(ov, ino.Layer))}
+	c.Pass(s)
+	if !dir {
 		c.Effect(story.Effect{Kind: "copied-up", Path: c.W.PathText(p), Bytes: &n})
 	}
 	return 0
 }
 
-// Create tells that a new name lands in the upper layer.
-func (Ops) Create(c *check.Check, dir world.Path, name string) story.Errno {
+// Create is the first half of ovl_create_object: the directory is copied up; the new name lands in the upper layer.
+func (o Ops) Create(c *check.Check, dir world.Path, name string) story.Errno {
+	if e := o.CopyUp(c, dir, false); e != 0 {
+		return e
+	}
 	c.Pass(story.Step{Code: story.OverlayName, Op: story.OpCreate, Cred: 1, Obj: dir.Ref(), Val: [3]uint64{c.Word(name)}})
 	return 0
 }

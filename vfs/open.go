@@ -226,6 +226,11 @@ func (o *open) tmpfile(c *check.Check, how How) story.Errno {
 	default:
 		c.Unknown(s)
 	}
+	if ops := c.Ops[c.W.FS.I(n.Path.Dentry).SB]; ops != nil { // ovl_tmpfile
+		if e := ops.CopyUp(c, n.Path, false); e != 0 {
+			return e
+		}
+	}
 	return c.LSM.FileOpen(c, n.Path)
 }
 

@@ -45,6 +45,7 @@ func (ownRules) Permission(c *check.Check, cr *world.Cred, p world.Path, mask ch
 	c.Unknown(story.Step{Code: story.FSRules, Errno: story.EACCES, Op: mask.Op(ino.Is(world.TypeDir)), Obj: p.Ref(), Fact: [3]story.Origin{sb.At}, Val: [3]uint64{c.Word(name)}})
 	return 0
 }
+func (ownRules) Lookup(*check.Check, world.Path, string) story.Errno { return 0 }
 func (ownRules) Served(*check.Check, world.Path)                     {}
 func (ownRules) CopyUp(*check.Check, world.Path, bool) story.Errno   { return 0 }
 func (ownRules) Create(*check.Check, world.Path, string) story.Errno { return 0 }

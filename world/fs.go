@@ -55,26 +55,27 @@ const (
 
 // Inode is what stat(2) and the xattrs tell of one file.
 type Inode struct {
-	SB     SBID
-	Known  Known
-	Attr   Attr
-	Layer  uint8 // overlay: 0 none, 1 upper, n+2 the n-th lower layer, counted from the top
-	Mode   uint16
-	UID    KUID
-	GID    KGID
-	Nlink  uint32
-	Major  uint32
-	Minor  uint32
-	Size   int64
-	Link   string // target of a symbolic link
-	ACL    []ACLEntry
-	Magic  bool         // a link of /proc that jumps without a lookup
-	At     story.Origin // where the attributes come from
-	Whole  bool         // a directory all of whose names are here: a name that is missing is absent
-	Layers []DentryID   // overlay: the real objects, the serving one first; one for a file, one a layer for a directory
-	Whited bool         // overlay: a whiteout
-	Opaque bool         // overlay: an opaque directory
-	Handle uint32       // the Source's own
+	SB         SBID
+	Known      Known
+	Attr       Attr
+	Layer      uint8 // overlay: 0 none, 1 upper, n+2 the n-th lower layer, counted from the top
+	Mode       uint16
+	UID        KUID
+	GID        KGID
+	Nlink      uint32
+	Major      uint32
+	Minor      uint32
+	Size       int64
+	Link       string // target of a symbolic link
+	ACL        []ACLEntry
+	Magic      bool         // a link of /proc that jumps without a lookup
+	At         story.Origin // where the attributes come from
+	Whole      bool         // a directory all of whose names are here: a name that is missing is absent
+	Layers     []DentryID   // overlay: the real objects, the serving one first; one for a file, one a layer for a directory
+	Whited     bool         // overlay: a whiteout
+	Opaque     bool         // overlay: an opaque directory (trusted.overlay.opaque)
+	UserOpaque bool         // the same for an overlay with userxattr (user.overlay.opaque)
+	Handle     uint32       // the Source's own
 }
 
 // Type returns the file type bits.
@@ -142,11 +143,12 @@ type SB struct {
 
 // Overlay holds what an overlay mount was made of.
 type Overlay struct {
-	Upper   DentryID // 0: none, the overlay is read-only
-	Lower   []DentryID
-	Names   []string // of the lower layers
-	Mounter Cred
-	Shift   IDMap // map with which the lower layers are mounted, nil for none
+	Upper     DentryID // 0: none, the overlay is read-only
+	Lower     []DentryID
+	Names     []string // of the lower layers
+	Mounter   Cred
+	UserXattr bool  // mounted with userxattr: its marks are user.overlay.*
+	Shift     IDMap // map with which the lower layers are mounted, nil for none
 }
 
 // Merger makes overlay filesystems; package overlay implements it, so that an input can build a world without knowing how
