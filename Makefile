@@ -7,7 +7,7 @@ CALL := open("/test-pd/file.log", O_WRONLY)
 # Debian packages that the tests use.
 TEST_PACKAGES := strace
 
-.PHONY: build run test test-packages lint bench fuzz generate clean
+.PHONY: build run test test-packages verify-long lint bench fuzz generate clean
 
 build:
 	$(GO) build -trimpath -o bin/story ./cmd/story
@@ -22,6 +22,11 @@ test: test-packages lint
 
 test-%: test-packages
 	@$(GO) test -timeout 12m -json ./$*/... 2>&1 | $(GO) run ./internal/testsum
+
+# The tables against the kernel again and again, and each fuzz target for five minutes.
+verify-long: test-packages
+	$(GO) test -count=20 -run TestKernel ./...
+	$(MAKE) fuzz FUZZTIME=5m
 
 # As root on Debian, install what is missing; elsewhere the tests that need it skip.
 test-packages:
