@@ -3,6 +3,8 @@
 package overlay
 
 import (
+	"slices"
+
 	"syscallstory/check"
 	"syscallstory/kernel"
 	"syscallstory/story"
@@ -27,6 +29,7 @@ func (Merger) NewOverlay(fs *world.FS, sb world.SB) world.SBID {
 	sb.Source = src
 	root := *fs.I(layers[0])
 	root.Layers, root.Layer, root.Whole = layers, src.layer(fs, layers[0]), false
+	src.shift(&root)
 	return fs.NewSB(sb, root)
 }
 
@@ -93,12 +96,24 @@ search:
 	ino := *fs.I(found[0])
 	ino.SB, ino.Layers, ino.Layer, ino.Whole = fs.I(dir).SB, found, s.layer(fs, found[0]), false
 	ino.Attr &^= world.AttrExecuting // it is the layer's inode that is executed, not this one
-	if s.ov.Shift != nil && ino.Layer != Upper {
-		uid, _ := s.ov.Shift.Down(uint32(ino.UID))
-		gid, _ := s.ov.Shift.Down(uint32(ino.GID))
-		ino.UID, ino.GID = world.KUID(uid), world.KGID(gid)
-	}
+	s.shift(&ino)
 	return fs.Add(dir, name, ino), world.Present
+}
+
+// shift gives a lower object the ids that the map of its layer's mount shows (ovl_copyattr, ovl_idmap_posix_acl).
+func (s *layered) shift(ino *world.Inode) {
+	if s.ov.Shift == nil || ino.Layer == Upper {
+		return
+	}
+	uid, _ := s.ov.Shift.Down(uint32(ino.UID))
+	gid, _ := s.ov.Shift.Down(uint32(ino.GID))
+	ino.UID, ino.GID = world.KUID(uid), world.KGID(gid)
+	ino.ACL = slices.Clone(ino.ACL)
+	for i := range ino.ACL {
+		if e := &ino.ACL[i]; e.Tag == world.ACLUser || e.Tag == world.ACLGroup {
+			e.ID, _ = s.ov.Shift.Down(e.ID)
+		}
+	}
 }
 
 // LayerName names a layer in the words of the mount.
