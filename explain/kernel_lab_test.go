@@ -658,7 +658,7 @@ func serve() {
 }
 
 // makeFiles makes the files of a list, one a line: type, name, mode, owner, then what else there is: to=TARGET of a link,
-// dev=MAJOR:MINOR, size=BYTES, flags=i or a (chattr), acl=ACL, opaque.
+// dev=MAJOR:MINOR, size=BYTES, flags=i or a (chattr), acl=ACL, and overlayfs's marks by their names.
 func makeFiles(dir, list string) error {
 	for _, line := range strings.Split(list, "\n") {
 		f := strings.Fields(line)
@@ -732,7 +732,7 @@ func makeFile(dir string, f []string) error {
 			return err
 		}
 	}
-	for _, name := range []string{"trusted.overlay.opaque", "user.overlay.opaque"} {
+	for _, name := range []string{"trusted.overlay.opaque", "user.overlay.opaque", "trusted.overlay.redirect"} {
 		if v, ok := more[name]; ok {
 			if err := unix.Setxattr(p, name, []byte(v), 0); err != nil {
 				return err

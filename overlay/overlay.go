@@ -61,6 +61,7 @@ func (s *layered) Lookup(fs *world.FS, dir world.DentryID, name string) (world.D
 		return 0, world.Unsure
 	}
 	var found []world.DentryID
+	elsewhere := fs.I(dir).Redirected // below these layers the directory goes on under another name
 search:
 	for _, l := range layers {
 		d, st := fs.Lookup(l, name)
@@ -77,23 +78,34 @@ search:
 		ino := fs.I(d)
 		switch {
 		case ino.Whited:
+			elsewhere = 0
 			break search
 		case ino.Is(world.TypeDir):
 			found = append(found, d)
 			if opaque(s.ov, ino) {
+				elsewhere = 0
+				break search
+			}
+			if ino.Redirected != 0 && !s.ov.UserXattr {
+				elsewhere = ino.Redirected
 				break search
 			}
 		default:
 			if len(found) == 0 {
 				found = append(found, d)
 			}
+			elsewhere = 0
 			break search
 		}
 	}
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0 && elsewhere != 0:
+		return fs.Add(dir, name, world.Inode{At: elsewhere}), world.Unsure
+	case len(found) == 0:
 		return 0, world.Absent
 	}
 	ino := *fs.I(found[0])
+	ino.Redirected = elsewhere
 	ino.SB, ino.Layers, ino.Layer, ino.Whole = fs.I(dir).SB, found, s.layer(fs, found[0]), false
 	ino.Attr &^= world.AttrExecuting // it is the layer's inode that is executed, not this one
 	s.shift(&ino)

@@ -75,6 +75,7 @@ type Inode struct {
 	Whited     bool         // overlay: a whiteout
 	Opaque     bool         // overlay: an opaque directory (trusted.overlay.opaque)
 	UserOpaque bool         // the same for an overlay with userxattr (user.overlay.opaque)
+	Redirected story.Origin // overlay: why names that come from the layers below are not known (trusted.overlay.redirect)
 	Handle     uint32       // the Source's own
 }
 

@@ -110,6 +110,9 @@ func (s *dir) read(p string) (world.Inode, bool) {
 	proc := fmt.Sprintf("/proc/self/fd/%d", fd)
 	if ino.Is(world.TypeDir) {
 		ino.Opaque, ino.UserOpaque = opaque(proc, "trusted.overlay.opaque"), opaque(proc, "user.overlay.opaque")
+		if _, err := unix.Getxattr(proc, "trusted.overlay.redirect", nil); err == nil {
+			ino.Redirected = s.w.Miss("what the layers below hold for the renamed directory "+p+" is not modelled yet", "")
+		}
 	}
 	switch ino.Type() {
 	case world.TypeLink:
