@@ -263,6 +263,12 @@ func (l *lab) run(tasks []who, table []row) {
 		for k, task := range tasks {
 			got := l.perform(task, c.call)
 			w, p := want[i][k], predicted[i][k]
+			// When somebody mounts meanwhile, the kernel may walk again without its shortcut (LOOKUP_RCU), and the links of
+			// the first walk still count: then fewer than 40 are too many. With RESOLVE_BENEATH it gives up with EAGAIN where
+			// a .. may have been moved.
+			for try := 0; (got == "ELOOP" || got == "EAGAIN") && w != got && try < 50; try++ {
+				got = l.perform(task, c.call)
+			}
 			if n++; got != strings.TrimPrefix(w, "?") || !p.is(w) {
 				l.t.Errorf("%.200s as %s: written down %s, predicted %s, kernel %s", c.call, task.name, w, p, got)
 			}
