@@ -52,3 +52,14 @@ armed:
 spin:
 	PAUSE
 	JMP  spin
+
+// func await(p *uint32)
+TEXT ·await(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), BX
+
+again:
+	PAUSE
+	MOVL 0(BX), AX
+	TESTL AX, AX
+	JEQ  again
+	RET

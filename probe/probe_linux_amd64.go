@@ -22,6 +22,7 @@ type shared struct {
 	tid    uint32 // the kernel clears it when the first thread ends
 	begun  uint32 // calls that were begun
 	done   uint32 // calls that have returned
+	never  uint32 // nobody sets it
 	ret    [MaxCalls]int64
 }
 
@@ -61,6 +62,11 @@ type plan struct {
 }
 
 func cloneArmer(stack uintptr, a *armer) (tid int64)
+
+// await spins until the word is not zero.
+//
+//go:noescape
+func await(p *uint32)
 
 // steps name what the child does before it calls, for errors.
 var steps = [...]string{"", "set_tid_address", "clone", "PR_CAPBSET_DROP", "PR_SET_SECUREBITS", "setgroups", "setresgid", "PR_SET_KEEPCAPS", "setresuid", "capset", "PR_CAP_AMBIENT", "PR_SET_NO_NEW_PRIVS", "seccomp", "PR_SET_SECCOMP"}
@@ -224,11 +230,9 @@ func child(p *plan) {
 	}
 	if p.arm.n > 0 {
 		atomic.StoreUint32(&sh.creds, 1)
-		for atomic.LoadUint32(&sh.armed) == 0 {
-		}
+		await(&sh.armed)
 		if sh.broken != 0 {
-			for { // a filter may be in force already: make no call
-			}
+			await(&sh.never) // a filter may be in force already: make no call
 		}
 	}
 	if p.strict {
@@ -247,8 +251,7 @@ func child(p *plan) {
 		sh.ret[i] = ret
 		atomic.StoreUint32(&sh.done, uint32(i)+1)
 	}
-	for {
-	}
+	await(&sh.never)
 }
 
 // watch waits for the calls to return, ends the child and tells how each has ended.
@@ -258,7 +261,7 @@ func watch(sh *shared, pid int, timeout time.Duration, n int) ([]Result, error) 
 	}
 	var status unix.WaitStatus
 	ended := false
-	deadline := time.Now().Add(timeout + time.Second)
+	deadline := time.Now().Add(timeout + 20*time.Second) // a loaded machine may take long to begin
 	var last uint32
 	pause := 5 * time.Microsecond
 	blocked := false
