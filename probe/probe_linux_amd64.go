@@ -274,11 +274,8 @@ func watch(sh *shared, pid int, timeout time.Duration, n int) ([]Result, error) 
 		if atomic.LoadUint32(&sh.begun) > atomic.LoadUint32(&sh.done) && atomic.LoadUint32(&sh.tid) == 0 || atomic.LoadInt32(&sh.broken) != 0 {
 			break
 		}
-		if done := atomic.LoadUint32(&sh.done); done != last || atomic.LoadUint32(&sh.begun) == 0 {
-			last = done
-			if atomic.LoadUint32(&sh.begun) > 0 {
-				deadline = time.Now().Add(timeout)
-			}
+		if begun := atomic.LoadUint32(&sh.begun); begun != last { // each call has its own time
+			last, deadline = begun, time.Now().Add(timeout)
 		}
 		blocked = time.Now().After(deadline)
 		time.Sleep(pause)
