@@ -140,6 +140,9 @@ func (j *Judge) SeccompAllows(name string) bool {
 	return ran
 }
 
+// Programs are the task's compiled filters, oldest first.
+func (j *Judge) Programs() []seccomp.Program { return j.stack }
+
 // Capabilities lists what the task's effective set holds.
 func (j *Judge) Capabilities() []kernel.Cap {
 	var all []kernel.Cap

@@ -18,11 +18,9 @@ import (
 func (j *Judge) Story(call *syscalls.Call) *story.Story {
 	end := j.judge(call, true, nil)
 	w := j.w
-	s := &story.Story{SchemaVersion: story.SchemaVersion, Subject: w.Subject, Kernel: story.Kernel{Release: w.Kernel.Text, Arch: j.abi.String()}, Source: "predicted",
-		Verdict: end.Verdict.String(), Possible: []string{}, Assumptions: []story.Assumption{}, Effects: []story.Effect{}, Fixes: []story.Fix{}, Next: []story.Entry{},
-		Missing: []story.Assumption{}, Findings: append([]story.Finding{}, w.Findings...)}
-	nr := call.Nr
-	s.Call = story.Call{Text: call.String(), Name: call.Name, ABI: call.ABI.String(), Nr: &nr, Args: call.ArgTexts()}
+	s := j.empty(call)
+	s.Verdict = end.Verdict.String()
+	s.Findings = append(s.Findings, w.Findings...)
 	if (end.Verdict == story.Denied) && end.Sure && end.Errno != 0 {
 		s.Errno = name(end.Errno)
 	}
@@ -98,6 +96,22 @@ func (j *Judge) excerpts(s *story.Story) []story.Source {
 		quote(s.Findings[i].At)
 	}
 	return out
+}
+
+// Performed makes the story of a call that the kernel has decided, for the caller to fill in how: it has no steps.
+func (j *Judge) Performed(call *syscalls.Call) *story.Story {
+	s := j.empty(call)
+	s.Source = "performed"
+	return s
+}
+
+// empty is a story of which nothing is known but the call and the subject.
+func (j *Judge) empty(call *syscalls.Call) *story.Story {
+	w := j.w
+	nr := call.Nr
+	return &story.Story{SchemaVersion: story.SchemaVersion, Subject: w.Subject, Kernel: story.Kernel{Release: w.Kernel.Text, Arch: j.abi.String()}, Source: "predicted",
+		Call: story.Call{Text: call.String(), Name: call.Name, ABI: call.ABI.String(), Nr: &nr, Args: call.ArgTexts()}, Possible: []string{}, Assumptions: []story.Assumption{},
+		Steps: []story.Entry{}, Effects: []story.Effect{}, Fixes: []story.Fix{}, Next: []story.Entry{}, Missing: []story.Assumption{}, Findings: []story.Finding{}, Sources: []story.Source{}}
 }
 
 func name(e story.Errno) *string {

@@ -32,6 +32,7 @@ type Task struct {
 	Strict  bool     // strict mode
 	Filters [][]Insn // oldest first
 	Umask   uint32
+	Keep    []int         // descriptors that stay open beside 0, 1 and 2
 	Timeout time.Duration // for each call
 }
 

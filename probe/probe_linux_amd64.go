@@ -3,7 +3,9 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -33,13 +35,6 @@ type armer struct {
 	n     uint64
 }
 
-// fprog is struct sock_fprog.
-type fprog struct {
-	n      uint16
-	_      [6]byte
-	filter *Insn
-}
-
 type rawCall struct{ nr, a0, a1, a2, a3, a4, a5 uintptr }
 
 // plan is all that the child needs, in memory that it finds without a runtime.
@@ -57,8 +52,28 @@ type plan struct {
 	securebits  uintptr
 	nnp, strict bool
 	umask       uintptr
+	gaps        *gap // ranges of descriptors that are closed
+	ngaps       uintptr
 	calls       *rawCall
 	ncalls      uintptr
+}
+
+// gap is a range of descriptors.
+type gap struct{ first, last uintptr }
+
+// gaps are the ranges between the descriptors that are kept.
+func gaps(keep []int) []gap {
+	keep = append([]int{}, keep...)
+	slices.Sort(keep)
+	var out []gap
+	next := 3
+	for _, n := range keep {
+		if n > next {
+			out = append(out, gap{uintptr(next), uintptr(n - 1)})
+		}
+		next = max(next, n+1)
+	}
+	return append(out, gap{uintptr(next), math.MaxUint32})
 }
 
 func cloneArmer(stack uintptr, a *armer) (tid int64)
@@ -121,6 +136,8 @@ func Run(t *Task, calls []Call) ([]Result, error) {
 		raw[i] = rawCall{uintptr(calls[i].NR), reg(0), reg(1), reg(2), reg(3), reg(4), reg(5)}
 	}
 	p.calls = &raw[0]
+	closed := gaps(t.Keep)
+	p.gaps, p.ngaps = &closed[0], uintptr(len(closed))
 	pid, err := start(p)
 	runtime.KeepAlive(calls)
 	runtime.KeepAlive(progs)
@@ -176,6 +193,10 @@ func child(p *plan) {
 		for {
 			syscall.RawSyscall(unix.SYS_EXIT_GROUP, 1, 0, 0)
 		}
+	}
+	for i := uintptr(0); i < p.ngaps; i++ {
+		g := (*gap)(unsafe.Add(unsafe.Pointer(p.gaps), i*unsafe.Sizeof(gap{})))
+		syscall.RawSyscall(unix.SYS_CLOSE_RANGE, g.first, g.last, 0)
 	}
 	sh.tid = 1
 	syscall.RawSyscall(unix.SYS_SET_TID_ADDRESS, uintptr(unsafe.Pointer(&sh.tid)), 0, 0)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"syscallstory/explain"
 	"syscallstory/fix"
@@ -59,10 +60,7 @@ strace's result.`,
 	f.subject.flags(s)
 	f.whatIf.flags(s)
 	s.StringVar(&f.got, "got", "", "the errno that the call is known to have answered, 0 for success")
-	s.StringVarP(&f.output, "output", "o", "text", "text, json or jsonl")
-	s.StringVar(&f.color, "color", "auto", "auto, always or never")
-	s.BoolVarP(&f.verbose, "verbose", "v", false, "print every step")
-	s.BoolVarP(&f.quiet, "quiet", "q", false, "print one line a call")
+	f.view.flags(s)
 	s.BoolVar(&f.sequence, "sequence", false, "judge calls in order, on a world that changes with them")
 	s.BoolVar(&f.independent, "independent", false, "judge each call against the first world")
 	c.MarkFlagsMutuallyExclusive("sequence", "independent")
@@ -218,6 +216,13 @@ func (t *teller) tell(c *syscalls.Call, got *story.Errno, ret int64) error {
 	return t.w.write(s)
 }
 
+func (v *view) flags(s *pflag.FlagSet) {
+	s.StringVarP(&v.output, "output", "o", "text", "text, json or jsonl")
+	s.StringVar(&v.color, "color", "auto", "auto, always or never")
+	s.BoolVarP(&v.verbose, "verbose", "v", false, "print every step")
+	s.BoolVarP(&v.quiet, "quiet", "q", false, "print one line a call")
+}
+
 func (v *view) check() error {
 	switch v.output {
 	case "text", "json", "jsonl":
@@ -232,12 +237,12 @@ func (v *view) check() error {
 	return nil
 }
 
-// writer prints stories as they come; JSON of several calls is one array.
+// writer prints stories, or pairs of them, as they come; JSON of several calls is one array.
 type writer struct {
 	out   io.Writer
 	v     view
 	text  text.Options
-	first *story.Story // held back until it is known whether more follow
+	first any // held back until it is known whether more follow
 	n     int
 }
 
@@ -245,7 +250,8 @@ func newWriter(out io.Writer, v view) *writer {
 	return &writer{out: out, v: v, text: text.Options{Verbose: v.verbose, Quiet: v.quiet, Color: colored(v.color, out)}}
 }
 
-func (w *writer) write(s *story.Story) error {
+// write prints a *story.Story or a *story.Run.
+func (w *writer) write(s any) error {
 	w.n++
 	switch w.v.output {
 	case "jsonl":
@@ -271,7 +277,10 @@ func (w *writer) write(s *story.Story) error {
 	if w.n > 1 && !w.v.quiet {
 		fmt.Fprintln(w.out)
 	}
-	return text.Write(w.out, s, w.text)
+	if r, ok := s.(*story.Run); ok {
+		return text.WriteRun(w.out, r, w.text)
+	}
+	return text.Write(w.out, s.(*story.Story), w.text)
 }
 
 func (w *writer) encode(v any, indent string) error {

@@ -2,11 +2,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"syscallstory/container"
 )
 
 // Exit codes, as docs/architecture.md gives them.
@@ -17,6 +20,10 @@ const (
 	exitUndetermined = 3
 	exitDisagree     = 4
 	exitIncapable    = 5
+	// With a command behind --, story's own failures.
+	exitFailed        = 125
+	exitNotExecutable = 126
+	exitNotFound      = 127
 )
 
 // exitOrder is the order in which several calls' codes count: the first that applies.
@@ -49,7 +56,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	p := &program{in: in, out: out, errs: errs}
 	root := &cobra.Command{Use: "story", Short: "what the kernel does with a syscall in a container, and why", SilenceErrors: true, SilenceUsage: true}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(p.explainCommand(), &cobra.Command{Use: "version", Short: "print the version", Args: cobra.NoArgs,
+	root.AddCommand(p.explainCommand(), p.runCommand(), &cobra.Command{Use: "version", Short: "print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { _, err := fmt.Fprintln(out, "story", version); return err }})
 	root.SetArgs(args)
 	root.SetIn(in)
@@ -57,6 +64,13 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	root.SetErr(errs)
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(errs, "story:", err)
+		var incapable *container.Incapable
+		switch {
+		case p.code >= exitFailed:
+			return p.code
+		case errors.As(err, &incapable):
+			return exitIncapable
+		}
 		return exitUsage
 	}
 	return p.code

@@ -27,6 +27,7 @@ import (
 // subject is the flags that name a task, and the facts around it that no manifest holds.
 type subject struct {
 	file, pod, container, rootfs, hostRoot, node string
+	localize                                     bool // calls are performed here: the kernel's facts are this machine's
 }
 
 func (s *subject) flags(f *pflag.FlagSet) {
@@ -64,6 +65,11 @@ func (s *subject) input(in io.Reader) (world.Input, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if s.localize {
+		if o.Node, err = o.Node.Localized(); err != nil {
+			return nil, err
+		}
 	}
 	ws, err := pod.Parse(name, data)
 	if err != nil {

@@ -222,3 +222,19 @@ func ReadFile(base, p string, limit int64) ([]byte, error) {
 	}
 	return b[:n], nil
 }
+
+// List lists a directory's names.
+func (s *dir) List(fs *world.FS, d world.DentryID) ([]string, bool) {
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	fd, err := unix.Openat2(s.fd, "."+fs.Path(d), &how)
+	if err != nil {
+		return nil, false
+	}
+	f := os.NewFile(uintptr(fd), s.base)
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	return names, err == nil
+}
+
+// Base returns the directory.
+func (s *dir) Base() (string, bool) { return s.base, len(s.over) > 0 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
@@ -28,6 +29,13 @@ func Local() (*Node, error) {
 	if text, err := os.ReadFile("/sys/kernel/security/lsm"); err == nil {
 		n.LSM.Active = strings.FieldsFunc(string(text), func(r rune) bool { return r == ',' || r == '\n' })
 		n.local["lsm.active"] = "/sys/kernel/security/lsm"
+	} else if names, ok := listModules(); ok {
+		n.LSM.Active = names
+		n.local["lsm.active"] = "lsm_list_modules"
+	}
+	if names, ok := lsmPrograms(); ok {
+		n.LSM.BPFPrograms = names
+		n.local["lsm.bpfPrograms"] = "BPF_PROG_GET_NEXT_ID"
 	}
 	for s := range kernel.NumSysctls {
 		file := "/proc/sys/" + strings.ReplaceAll(s.String(), ".", "/")
@@ -56,4 +64,27 @@ func Local() (*Node, error) {
 	}
 	n.local["mounts"] = "/proc/self/mountinfo"
 	return n, nil
+}
+
+// moduleNames are the ids of linux/lsm.h.
+var moduleNames = map[uint64]string{100: "capability", 101: "selinux", 102: "smack", 103: "tomoyo", 104: "apparmor", 105: "yama", 106: "loadpin", 107: "safesetid", 108: "lockdown", 109: "bpf",
+	110: "landlock", 111: "ima", 112: "evm", 113: "ipe"}
+
+// listModules asks the kernel itself, which needs no securityfs (since Linux 6.8).
+func listModules() ([]string, bool) {
+	var ids [64]uint64
+	size := uint32(unsafe.Sizeof(ids))
+	count, _, e := unix.Syscall(unix.SYS_LSM_LIST_MODULES, uintptr(unsafe.Pointer(&ids[0])), uintptr(unsafe.Pointer(&size)), 0)
+	if e != 0 || int(count) > len(ids) {
+		return nil, false
+	}
+	var names []string
+	for _, id := range ids[:count] {
+		name, ok := moduleNames[id]
+		if !ok {
+			name = fmt.Sprintf("lsm%d", id)
+		}
+		names = append(names, name)
+	}
+	return names, true
 }

@@ -37,6 +37,22 @@ type Node struct {
 
 	doc   *strictyaml.Doc
 	local map[string]string // fields that were read from this machine, and where
+	here  *Node             // whose kernel, modules and sysctls count instead
+}
+
+// Localized returns the node with the kernel, the security modules and the sysctls of this machine, on which a call is to be
+// performed. n may be nil.
+func (n *Node) Localized() (*Node, error) {
+	here, err := Local()
+	if err != nil {
+		return nil, err
+	}
+	out := &Node{}
+	if n != nil {
+		*out = *n
+	}
+	out.here = here
+	return out, nil
 }
 
 // Mount is a mount of the host.
@@ -99,6 +115,9 @@ func (n *Node) Apply(w *world.World) {
 	miss := func(what string) story.Origin { return w.Miss(what+" of the node is not known", "--node FILE") }
 	if n == nil {
 		n = &Node{}
+	}
+	if n.here != nil {
+		n = n.here
 	}
 	has := func(path string) bool { return n.doc != nil && n.doc.Has(path) || n.local[path] != "" }
 	w.Arch, w.KernelAt = "x86_64", miss("the kernel")

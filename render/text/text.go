@@ -30,6 +30,47 @@ func Write(out io.Writer, s *story.Story, o Options) error {
 	return err
 }
 
+// WriteRun prints a call that was predicted and performed.
+func WriteRun(out io.Writer, r *story.Run, o Options) error {
+	p := &printer{s: r.Predicted, o: o}
+	k := &printer{s: r.Performed, o: o}
+	agree := ""
+	switch {
+	case r.Agree != nil && *r.Agree:
+		agree = p.paint("32", "agree")
+	case r.Agree != nil:
+		agree = p.paint("31", "DISAGREE")
+	case r.Performed != nil:
+		agree = p.paint("33", "the prediction is undetermined")
+	default:
+		agree = p.paint("33", "not performed")
+	}
+	if o.Quiet {
+		if r.Performed != nil {
+			p.f("%s   %s   %s\n", agree, k.verdict(), r.Predicted.Call.Text)
+		} else {
+			p.f("%s   %s   %s\n", agree, p.verdict(), r.Predicted.Call.Text)
+		}
+		_, err := io.WriteString(out, p.b.String())
+		return err
+	}
+	p.f("%s\n", r.Predicted.Call.Text)
+	if r.Performed != nil {
+		p.f("performed  %s   in a container of its own, Linux %s\n", k.verdict(), r.Performed.Kernel.Release)
+		for _, e := range r.Performed.Effects {
+			p.f("           %s\n", effect(e))
+		}
+	} else {
+		p.f("performed  nothing: %s\n", r.Reason)
+	}
+	p.f("predicted  %s   %s\n", p.verdict(), agree)
+	p.error()
+	p.steps()
+	p.notes()
+	_, err := io.WriteString(out, p.b.String())
+	return err
+}
+
 type printer struct {
 	b strings.Builder
 	s *story.Story
@@ -91,8 +132,13 @@ func (p *printer) head() {
 		kernel = "Linux " + s.Kernel.Release
 	}
 	p.f("%s   %s, %s\n", p.verdict(), s.Source, kernel)
-	for i := range s.Steps {
-		if e := &s.Steps[i]; e.Decides {
+	p.error()
+}
+
+// error says why the deciding step refuses, and quotes what it goes back to.
+func (p *printer) error() {
+	for i := range p.s.Steps {
+		if e := &p.s.Steps[i]; e.Decides {
 			p.f("%s: %s\n", p.paint("31", "error["+e.Code+"]"), e.Text)
 			p.excerpt(e)
 		}
@@ -278,11 +324,7 @@ func (p *printer) notes() {
 		p.note("assumed", "%s", a.Text)
 	}
 	for _, e := range p.s.Effects {
-		size := ""
-		if e.Bytes != nil {
-			size = fmt.Sprintf(", %d bytes", *e.Bytes)
-		}
-		p.note("effect", "%s %s%s", e.Kind, e.Path, size)
+		p.note("effect", "%s", effect(e))
 	}
 	for i := range p.s.Steps {
 		if e := &p.s.Steps[i]; e.Decides && e.Note != "" {
@@ -296,6 +338,13 @@ func (p *printer) notes() {
 	for i := range p.s.Fixes {
 		p.fix(&p.s.Fixes[i])
 	}
+}
+
+func effect(e story.Effect) string {
+	if e.Bytes != nil {
+		return fmt.Sprintf("%s %s, %d bytes", e.Kind, e.Path, *e.Bytes)
+	}
+	return e.Kind + " " + e.Path
 }
 
 // got says whether the story explains what the call has answered.

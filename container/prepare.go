@@ -1,0 +1,378 @@
+// Package container launches a real container from a world: the same files, mounts, ids, capabilities and filters, in
+// namespaces of its own, so that the kernel can be asked what the model predicts.
+package container
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"syscallstory/container/inside"
+	"syscallstory/probe"
+	"syscallstory/story"
+	"syscallstory/syscalls"
+	"syscallstory/world"
+)
+
+// Options say what the launch may touch.
+type Options struct {
+	Shadow     bool // the host's files are copied, even where the host root is this machine's own
+	HostWrites bool // calls may change the host's files, and open its devices
+	Timeout    time.Duration
+	Rootless   bool
+}
+
+// maxFiles is how many files of one filesystem are copied.
+const maxFiles = 20000
+
+// Plan is a container that can be launched, again and again.
+type Plan struct {
+	w      *world.World
+	o      Options
+	spec   inside.Spec
+	direct map[world.SBID]bool // filesystems of the host that are used as they are
+	trees  map[world.SBID]int
+	at     map[int][]string // where each tree is mounted, for effects
+	Notes  []string         // what differs from what was asked
+}
+
+// Prepare works out how a world is made real on this machine, and changes the world where it is made differently: copies of
+// files lie on tmpfs, and capabilities that this process does not have cannot be given. A story of the world afterwards is one
+// of the container that is launched.
+func Prepare(w *world.World, o Options) (*Plan, error) {
+	p := &Plan{w: w, o: o, direct: map[world.SBID]bool{}, trees: map[world.SBID]int{}, at: map[int][]string{}}
+	if o.Timeout <= 0 {
+		p.o.Timeout = time.Second
+	}
+	if len(w.Refusals) > 0 {
+		for i := range w.Refusals {
+			if w.Refusals[i].Outcome == story.Deny {
+				return nil, errors.New("the container would not be started, so that no call is ever made")
+			}
+		}
+	}
+	if len(w.UserNS) > 1 {
+		return nil, errors.New("a Pod with hostUsers: false is not launched yet")
+	}
+	for _, f := range []func() error{p.credentials, p.root, p.mounts, p.descriptors} {
+		if err := f(); err != nil {
+			return nil, err
+		}
+	}
+	p.spec.Cwd = w.PathText(w.Task.Cwd)
+	p.spec.Hostname = w.Subject.Name
+	return p, nil
+}
+
+// credentials takes the task's ids and capabilities, less the capabilities that this process does not have.
+func (p *Plan) credentials() error {
+	cr := &p.w.Task.Cred
+	if !cr.UIDAt.Known() || !cr.GIDAt.Known() {
+		return errors.New("the uid or gid is not known: give --uid and --gid, or --rootfs")
+	}
+	own, err := ownCapabilities()
+	if err != nil {
+		return err
+	}
+	if lost := (cr.Bounding | cr.Permitted) &^ own; lost != 0 {
+		p.Notes = append(p.Notes, "this process has not all capabilities; the container lacks "+lost.String())
+	}
+	for _, s := range []*world.CapSet{&cr.Bounding, &cr.Permitted, &cr.Effective, &cr.Inheritable, &cr.Ambient} {
+		*s &= own
+	}
+	c := probe.Cred{UID: uint32(cr.FSUID), GID: uint32(cr.FSGID), Bounding: uint64(cr.Bounding), Inheritable: uint64(cr.Inheritable), Permitted: uint64(cr.Permitted), Effective: uint64(cr.Effective),
+		Ambient: uint64(cr.Ambient), Securebits: cr.Securebits, NoNewPrivs: cr.NoNewPrivs}
+	for _, g := range cr.Groups {
+		c.Groups = append(c.Groups, uint32(g))
+	}
+	p.spec.Task = probe.Task{Cred: c, Umask: uint32(p.w.Task.Umask.V), Timeout: p.o.Timeout}
+	switch p.w.Task.Seccomp.Mode {
+	case world.SeccompStrict:
+		p.spec.Task.Strict = true
+	case world.SeccompNotKnown:
+		return errors.New("the seccomp filter is not known: give --seccomp, --node or --host-root")
+	}
+	return nil
+}
+
+// ownCapabilities is this process's bounding set.
+func ownCapabilities() (world.CapSet, error) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for _, l := range strings.Split(string(text), "\n") {
+		if v, ok := strings.CutPrefix(l, "CapPrm:"); ok {
+			var set uint64
+			_, err := fmt.Sscanf(strings.TrimSpace(v), "%x", &set)
+			return world.CapSet(set), err
+		}
+	}
+	return 0, errors.New("/proc/self/status has no CapPrm")
+}
+
+// root takes the overlay.
+func (p *Plan) root() error {
+	fs := p.w.FS
+	sb := fs.SB(p.w.Mounts[1].SB)
+	ov := sb.Overlay
+	if ov == nil || ov.Upper == 0 {
+		return errors.New("the container's root is no overlay with an upper layer")
+	}
+	up := fs.I(ov.Upper)
+	p.spec.Upper = node("", up)
+	p.become(up.SB, "tmpfs")
+	p.spec.ReadOnly = p.w.Mounts[1].Flags&world.MountReadOnly != 0
+	for _, l := range ov.Lower {
+		sb := fs.SBOf(l)
+		if d, ok := sb.Source.(world.Directory); ok {
+			if base, changed := d.Base(); !changed {
+				p.spec.Lower = append(p.spec.Lower, base)
+				p.become(fs.I(l).SB, fsType(base))
+				continue
+			}
+		} else if !fs.I(l).Whole {
+			return errors.New("the image's files are not known: give --rootfs")
+		}
+		n, err := p.tree(fs.I(l).SB)
+		if err != nil {
+			return err
+		}
+		p.spec.Lower = append(p.spec.Lower, fmt.Sprintf("#%d", n))
+	}
+	return nil
+}
+
+// become notes on what kind of filesystem files really lie.
+func (p *Plan) become(sb world.SBID, typ string) {
+	s := p.w.FS.SB(sb)
+	at := p.w.Text("the container that is launched here")
+	s.Type, s.At, s.FlagsAt, s.Flags = typ, at, at, s.Flags&^world.SBReadOnly
+}
+
+// fsType names the filesystem of a path of this machine.
+func fsType(path string) string {
+	var st unix.Statfs_t
+	if unix.Statfs(path, &st) != nil {
+		return "unknown"
+	}
+	switch st.Type {
+	case unix.TMPFS_MAGIC:
+		return "tmpfs"
+	case unix.EXT4_SUPER_MAGIC:
+		return "ext4"
+	case unix.XFS_SUPER_MAGIC:
+		return "xfs"
+	case unix.BTRFS_SUPER_MAGIC:
+		return "btrfs"
+	case unix.OVERLAYFS_SUPER_MAGIC:
+		return "overlay"
+	}
+	return "unknown"
+}
+
+// FS_IMMUTABLE_FL and FS_APPEND_FL of linux/fs.h.
+const (
+	immutableFlag = 0x10
+	appendFlag    = 0x20
+)
+
+// node describes a file to the first process.
+func node(path string, i *world.Inode) inside.Node {
+	n := inside.Node{Path: path, Mode: uint32(i.Mode), UID: uint32(i.UID), GID: uint32(i.GID), Size: i.Size, Link: i.Link, Major: i.Major, Minor: i.Minor, ACL: acl(i)}
+	if i.Known&world.KnownSize == 0 {
+		n.Size = 1
+	}
+	if i.Attr&world.AttrImmutable != 0 {
+		n.Flags |= immutableFlag
+	}
+	if i.Attr&world.AttrAppend != 0 {
+		n.Flags |= appendFlag
+	}
+	return n
+}
+
+// acl writes an ACL as the kernel's xattr holds it.
+func acl(i *world.Inode) []byte {
+	if len(i.ACL) == 0 {
+		return nil
+	}
+	tags := map[world.ACLTag]uint16{world.ACLUserObj: 1, world.ACLUser: 2, world.ACLGroupObj: 4, world.ACLGroup: 8, world.ACLMask: 16, world.ACLOther: 32}
+	b := binary.LittleEndian.AppendUint32(nil, 2)
+	for _, e := range i.ACL {
+		b = binary.LittleEndian.AppendUint16(b, tags[e.Tag])
+		b = binary.LittleEndian.AppendUint16(b, uint16(e.Perm))
+		id := e.ID
+		if e.Tag != world.ACLUser && e.Tag != world.ACLGroup {
+			id = world.Invalid
+		}
+		b = binary.LittleEndian.AppendUint32(b, id)
+	}
+	return b
+}
+
+// tree copies a filesystem's files.
+func (p *Plan) tree(sb world.SBID) (int, error) {
+	if n, ok := p.trees[sb]; ok {
+		return n, nil
+	}
+	fs := p.w.FS
+	s := fs.SB(sb)
+	n := len(p.spec.Trees)
+	p.trees[sb] = n
+	t := inside.Tree{Name: s.Name}
+	if root := fs.I(s.Root); !root.Is(world.TypeDir) { // a single file, as a device that is bound
+		t.Nodes = []inside.Node{{Mode: world.TypeDir | 0o755}, node("file", root)}
+		if root.Known&world.KnownType == 0 { // nothing is known of it: an empty directory stands in
+			t.Nodes = t.Nodes[:1]
+		}
+		p.spec.Trees = append(p.spec.Trees, t)
+		return n, nil
+	}
+	kids, ok := fs.Children(s.Root, maxFiles)
+	if !ok {
+		return 0, fmt.Errorf("%s has more than %d files, or cannot be listed: they are not copied", s.Name, maxFiles)
+	}
+	var add func(d world.DentryID, path string)
+	add = func(d world.DentryID, path string) {
+		t.Nodes = append(t.Nodes, node(path, fs.I(d)))
+		for _, k := range kids[d] {
+			add(k, strings.TrimPrefix(path+"/"+fs.D(k).Name, "/"))
+		}
+	}
+	add(s.Root, "")
+	p.spec.Trees = append(p.spec.Trees, t)
+	p.become(sb, "tmpfs")
+	return n, nil
+}
+
+var mountFlags = []struct {
+	f world.MountFlags
+	m uintptr
+}{{world.MountReadOnly, unix.MS_RDONLY}, {world.MountNoSuid, unix.MS_NOSUID}, {world.MountNoDev, unix.MS_NODEV}, {world.MountNoExec, unix.MS_NOEXEC}, {world.MountNoSymFollow, unix.MS_NOSYMFOLLOW}}
+
+// mounts takes the mounts below the root, in their order.
+func (p *Plan) mounts() error {
+	fs := p.w.FS
+	for i := 2; i < len(p.w.Mounts); i++ {
+		m := &p.w.Mounts[i]
+		sb := fs.SB(m.SB)
+		out := inside.Mount{Target: p.w.PathText(world.Path{Mount: m.Parent, Dentry: m.At}), Tree: -1, Optional: fs.D(m.At).Phantom}
+		for _, f := range mountFlags {
+			if m.Flags&f.f != 0 {
+				out.Flags |= f.m
+			}
+		}
+		dir, isDir := sb.Source.(world.Directory)
+		base, changed := "", true
+		if isDir {
+			base, changed = dir.Base()
+		}
+		switch {
+		case m.Root != sb.Root && sb.Type == "proc":
+			out.Type = "self"
+		case sb.Type == "proc", sb.Type == "sysfs", sb.Type == "mqueue":
+			out.Type = sb.Type
+		case sb.Type == "cgroup2":
+			out.Type, out.Optional, out.MayFail = sb.Type, true, true
+		case sb.Type == "devpts":
+			out.Type, out.Data = "devpts", "newinstance,ptmxmode=0666,mode=0620"
+		case isDir && base == "/" && !changed && !p.o.Shadow:
+			out.Type, out.Source = "bind", fs.Path(m.Root)
+			p.direct[m.SB] = true
+			p.become(m.SB, fsType(out.Source))
+		default:
+			n, err := p.tree(m.SB)
+			if err != nil {
+				return err
+			}
+			if sb.Type == "unknown" {
+				p.Notes = append(p.Notes, fmt.Sprintf("%s is not known: an empty directory stands in for it at %s", sb.Name, out.Target))
+			}
+			out.Type, out.Tree, out.Source = "bind", n, strings.TrimPrefix(fs.Path(m.Root), "/")
+			if !fs.I(sb.Root).Is(world.TypeDir) && fs.I(sb.Root).Known&world.KnownType != 0 {
+				out.Source = "file"
+			}
+			at := out.Target
+			if !slices.Contains(p.at[n], at) && out.Source == "" {
+				p.at[n] = append(p.at[n], at)
+			}
+		}
+		p.spec.Mounts = append(p.spec.Mounts, out)
+	}
+	return nil
+}
+
+// descriptors takes the descriptors whose files are known.
+func (p *Plan) descriptors() error {
+	for _, d := range p.w.Task.FDs {
+		if d.Path == (world.Path{}) {
+			continue
+		}
+		flags := int(d.Flags)
+		if p.w.FS.I(d.Path.Dentry).Is(world.TypeDir) {
+			flags = unix.O_RDONLY | unix.O_DIRECTORY
+		}
+		p.spec.FDs = append(p.spec.FDs, inside.FD{N: d.N, Path: p.w.PathText(d.Path), Flags: flags})
+	}
+	return nil
+}
+
+// Call turns a call into registers and the memory that they lead to.
+func (p *Plan) call(c *syscalls.Call) (probe.Call, []inside.FD, error) {
+	out := probe.Call{NR: uint64(c.Nr)}
+	var fds []inside.FD
+	if c.ABI != syscalls.X8664 {
+		return out, nil, fmt.Errorf("%s: calls are performed on x86_64 only", c.ABI)
+	}
+	for i := range c.Args {
+		a := &c.Args[i]
+		r := &out.Args[i]
+		switch {
+		case a.Kind == syscalls.Path && !a.Fault, a.Kind == syscalls.Text && !a.Fault:
+			r.Data = append([]byte(a.Str), 0)
+		case a.Kind == syscalls.How && !a.Fault:
+			for _, v := range a.How {
+				r.Data = binary.LittleEndian.AppendUint64(r.Data, v)
+			}
+		case a.Kind == syscalls.Out && (a.Absent || a.Val != 0):
+			r.Data = make([]byte, 4096)
+		case a.Kind == syscalls.Pointer && a.Val == 1:
+			return out, nil, fmt.Errorf("%s: nothing is known of the memory behind argument %d", c.Name, i+1)
+		default:
+			r.Val = a.Val
+		}
+		if a.FDPath != "" && int32(a.Val) > 2 {
+			fds = append(fds, inside.FD{N: int(a.Val), Path: a.FDPath})
+		}
+	}
+	return out, fds, nil
+}
+
+// changing are the operations that change what they are asked of.
+var changing = []string{story.OpWrite.String(), story.OpCreate.String(), story.OpReadWrite.String(), story.OpSetattr.String(), story.OpRemove.String(), story.OpMount.String()}
+
+// Refuses says why a call is not performed: it would change the host's own files, or open one of its devices.
+func (p *Plan) Refuses(s *story.Story) error {
+	if p.o.HostWrites {
+		return nil
+	}
+	for i := range s.Steps {
+		e := &s.Steps[i]
+		device := e.Code == story.DeviceOpen.String() || e.Code == story.DevicesCgroup.String()
+		if !device && !slices.Contains(changing, e.Op) {
+			continue
+		}
+		at, _, st := p.w.Resolve(p.w.Task.Root, p.w.Task.Root, e.Object)
+		if st == world.Present && p.direct[p.w.FS.I(at.Dentry).SB] {
+			return fmt.Errorf("it would change the host's own %s: --shadow works on a copy, --allow-host-writes does it", e.Object)
+		}
+	}
+	return nil
+}
