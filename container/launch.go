@@ -184,6 +184,9 @@ func launch(ctx context.Context, spec *inside.Spec, s *Streams) (*report, error)
 		cmd.Stderr = &bytes.Buffer{}
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP, Pdeathsig: unix.SIGKILL}
+	if len(spec.UIDs) > 0 { // the other namespaces belong to the user namespace, and are made with it
+		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWNS
+	}
 	// Pdeathsig counts from the thread that has started the process: it must live as long.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

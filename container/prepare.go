@@ -57,9 +57,7 @@ func Prepare(w *world.World, o Options) (*Plan, error) {
 			}
 		}
 	}
-	if len(w.UserNS) > 1 {
-		return nil, errors.New("a Pod with hostUsers: false is not launched yet")
-	}
+	p.userNS()
 	for _, f := range []func() error{p.credentials, p.root, p.mounts, p.descriptors} {
 		if err := f(); err != nil {
 			return nil, err
@@ -68,6 +66,31 @@ func Prepare(w *world.World, o Options) (*Plan, error) {
 	p.spec.Cwd = w.PathText(w.Task.Cwd)
 	p.spec.Hostname = w.Subject.Name
 	return p, nil
+}
+
+// userNS takes the maps of the container's own user namespace.
+func (p *Plan) userNS() {
+	ns := &p.w.UserNS[p.w.Task.Cred.UserNS]
+	if p.w.Task.Cred.UserNS == 0 {
+		return
+	}
+	maps := func(m world.IDMap) (out []inside.IDs) {
+		for _, e := range m {
+			out = append(out, inside.IDs{Inside: int(e.Inside), Outside: int(e.Outside), Count: int(e.Count)})
+		}
+		return out
+	}
+	p.spec.UIDs, p.spec.GIDs = maps(ns.UIDs), maps(ns.GIDs)
+}
+
+// uid and gid are ids as the container sees them.
+func (p *Plan) uid(k world.KUID) uint32 {
+	id, _ := p.w.UserNS[p.w.Task.Cred.UserNS].UIDs.Up(uint32(k))
+	return id
+}
+func (p *Plan) gid(k world.KGID) uint32 {
+	id, _ := p.w.UserNS[p.w.Task.Cred.UserNS].GIDs.Up(uint32(k))
+	return id
 }
 
 // credentials takes the task's ids and capabilities, less the capabilities that this process does not have.
@@ -80,16 +103,19 @@ func (p *Plan) credentials() error {
 	if err != nil {
 		return err
 	}
+	if cr.UserNS != 0 {
+		own = world.AllCaps // the root of a new user namespace has all of them in it
+	}
 	if lost := (cr.Bounding | cr.Permitted) &^ own; lost != 0 {
 		p.Notes = append(p.Notes, "this process has not all capabilities; the container lacks "+lost.String())
 	}
 	for _, s := range []*world.CapSet{&cr.Bounding, &cr.Permitted, &cr.Effective, &cr.Inheritable, &cr.Ambient} {
 		*s &= own
 	}
-	c := probe.Cred{UID: uint32(cr.FSUID), GID: uint32(cr.FSGID), Bounding: uint64(cr.Bounding), Inheritable: uint64(cr.Inheritable), Permitted: uint64(cr.Permitted), Effective: uint64(cr.Effective),
+	c := probe.Cred{UID: p.uid(cr.FSUID), GID: p.gid(cr.FSGID), Bounding: uint64(cr.Bounding), Inheritable: uint64(cr.Inheritable), Permitted: uint64(cr.Permitted), Effective: uint64(cr.Effective),
 		Ambient: uint64(cr.Ambient), Securebits: cr.Securebits, NoNewPrivs: cr.NoNewPrivs}
 	for _, g := range cr.Groups {
-		c.Groups = append(c.Groups, uint32(g))
+		c.Groups = append(c.Groups, p.gid(g))
 	}
 	p.spec.Task = probe.Task{Cred: c, Umask: uint32(p.w.Task.Umask.V), Timeout: p.o.Timeout}
 	switch p.w.Task.Seccomp.Mode {
@@ -128,6 +154,7 @@ func (p *Plan) root() error {
 	up := fs.I(ov.Upper)
 	p.spec.Upper = node("", up)
 	p.become(up.SB, "tmpfs")
+	p.spec.LowerIDs = len(ov.Shift) > 0
 	p.spec.ReadOnly = p.w.Mounts[1].Flags&world.MountReadOnly != 0
 	for _, l := range ov.Lower {
 		sb := fs.SBOf(l)
@@ -153,7 +180,7 @@ func (p *Plan) root() error {
 func (p *Plan) become(sb world.SBID, typ string) {
 	s := p.w.FS.SB(sb)
 	at := p.w.Text("the container that is launched here")
-	s.Type, s.At, s.FlagsAt, s.Flags = typ, at, at, s.Flags&^world.SBReadOnly
+	s.Type, s.At, s.FlagsAt, s.Flags, s.UserNS = typ, at, at, s.Flags&^(world.SBReadOnly|world.SBNoDev), 0
 }
 
 // fsType names the filesystem of a path of this machine.
@@ -283,6 +310,8 @@ func (p *Plan) mounts() error {
 			out.Type, out.Optional, out.MayFail = sb.Type, true, true
 		case sb.Type == "devpts":
 			out.Type, out.Data = "devpts", "newinstance,ptmxmode=0666,mode=0620"
+		case isDir && base == "/" && !changed && !p.o.Shadow && m.IDMap != 0:
+			return errors.New("with hostUsers: false the host's files are mounted as copies only: --shadow")
 		case isDir && base == "/" && !changed && !p.o.Shadow:
 			out.Type, out.Source = "bind", fs.Path(m.Root)
 			p.direct[m.SB] = true
@@ -295,6 +324,7 @@ func (p *Plan) mounts() error {
 			if sb.Type == "unknown" {
 				p.Notes = append(p.Notes, fmt.Sprintf("%s is not known: an empty directory stands in for it at %s", sb.Name, out.Target))
 			}
+			out.IDMapped = m.IDMap != 0
 			out.Type, out.Tree, out.Source = "bind", n, strings.TrimPrefix(fs.Path(m.Root), "/")
 			if !fs.I(sb.Root).Is(world.TypeDir) && fs.I(sb.Root).Known&world.KnownType != 0 {
 				out.Source = "file"

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,18 +24,40 @@ const (
 	ReportFD = 4 // where the Report goes
 )
 
+// What the first process's second argument says where it is not the only one.
+const (
+	innerStep = "inner" // the root of the container's own user namespace goes on
+	holdStep  = "hold"  // it only holds a user namespace open
+)
+
 // Main is the first process of a container.
 func Main() {
 	runtime.LockOSThread()
+	step := ""
+	if len(os.Args) > 1 {
+		step = os.Args[1]
+	}
+	if step == holdStep {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}
 	reportFD := high(ReportFD)
 	var spec Spec
 	in := os.NewFile(SpecFD, "spec")
+	in.Seek(0, io.SeekStart)
 	err := json.NewDecoder(in).Decode(&spec)
-	in.Close()
 	r := &Report{}
 	f := &first{spec: &spec, step: "read the spec"}
 	start := time.Now()
-	if err == nil {
+	switch {
+	case err != nil:
+	case len(spec.UIDs) > 0 && step != innerStep:
+		var status int
+		if status, err = f.outer(in, reportFD); err == nil {
+			os.Exit(status) // the inner process has reported
+		}
+	default:
+		in.Close()
 		err = f.run(r)
 	}
 	r.Took = time.Since(start)
@@ -62,16 +85,20 @@ func high(fd int) int {
 
 // first is the first process at work.
 type first struct {
-	spec  *Spec
-	step  string
-	trees []int // descriptors of the trees' roots
-	upper int
+	spec   *Spec
+	step   string
+	userNS int   // a user namespace with the container's maps
+	roots  []int // descriptors of the upper layer and of the trees' roots; -1 for what cannot be opened
 }
 
 func (f *first) do(step string) { f.step = step }
 
 func (f *first) run(r *Report) error {
-	for _, s := range []func() error{f.filesystems, f.root, f.mounts, f.pivot, f.settle} {
+	steps := []func() error{f.filesystems, f.root, f.open, f.mounts, f.pivot, f.settle}
+	if len(f.spec.UIDs) > 0 {
+		steps = []func() error{f.adopt, f.open, f.mounts, f.pivot, f.settle}
+	}
+	for _, s := range steps {
 		if err := s(); err != nil {
 			return err
 		}
@@ -100,7 +127,11 @@ func (f *first) filesystems() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make / private: %w", err)
 	}
-	if err := tmpfs(f.spec.Dir, 0o700); err != nil {
+	mode := 0o700
+	if len(f.spec.UIDs) > 0 {
+		mode = 0o755 // the namespace's own root has to get through; nobody else sees the mount
+	}
+	if err := tmpfs(f.spec.Dir, mode); err != nil {
 		return err
 	}
 	unix.Umask(0)
@@ -115,11 +146,26 @@ func (f *first) filesystems() error {
 		if err := f.grow(dir, &f.spec.Trees[i]); err != nil {
 			return err
 		}
-		fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("%s: %w", dir, err)
+	}
+	return nil
+}
+
+// open keeps the upper layer and the trees at hand, to see afterwards what has changed.
+func (f *first) open() error {
+	f.do("open the container's filesystems")
+	dirs := []string{f.path("layer/upper")}
+	for i := range f.spec.Trees {
+		dirs = append(dirs, f.path("tree"+strconv.Itoa(i)))
+	}
+	for _, d := range dirs {
+		fd, err := unix.Open(d, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil && len(f.spec.UIDs) == 0 {
+			return fmt.Errorf("%s: %w", d, err)
 		}
-		f.trees = append(f.trees, high(fd))
+		if err == nil {
+			fd = high(fd)
+		}
+		f.roots = append(f.roots, fd)
 	}
 	return nil
 }
@@ -227,14 +273,17 @@ func (f *first) root() error {
 	if err := unix.Chmod(up, n.Mode&0o7777); err != nil {
 		return err
 	}
-	var err error
-	if f.upper, err = unix.Open(up, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-		return err
-	}
-	f.upper = high(f.upper)
 	var lower []string
-	for _, l := range f.spec.Lower {
-		lower = append(lower, strings.NewReplacer(`\`, `\\`, ":", `\:`, ",", `\,`).Replace(f.layer(l)))
+	for i, l := range f.spec.Lower {
+		path := f.layer(l)
+		if f.spec.LowerIDs {
+			mapped := f.path("lower" + strconv.Itoa(i))
+			if err := f.idmapped(path, mapped); err != nil {
+				return err
+			}
+			path = mapped
+		}
+		lower = append(lower, strings.NewReplacer(`\`, `\\`, ":", `\:`, ",", `\,`).Replace(path))
 	}
 	data := "lowerdir=" + strings.Join(lower, ":") + ",upperdir=" + up + ",workdir=" + f.path("layer/work")
 	if err := unix.Mount("overlay", f.path("root"), "overlay", 0, data); err != nil {
@@ -261,6 +310,9 @@ func (f *first) mount(m *Mount) error {
 	source := m.Source
 	if m.Type == "bind" && m.Tree >= 0 {
 		source = filepath.Join(f.path("tree"+strconv.Itoa(m.Tree)), m.Source)
+		if m.IDMapped {
+			source = filepath.Join(f.path("mapped"+strconv.Itoa(m.Tree)), m.Source)
+		}
 	}
 	isDir := true
 	if m.Type == "bind" {
@@ -436,10 +488,12 @@ const maxSnapshot = 20000
 
 // snapshot lists the files of the upper layer and of the trees.
 func (f *first) snapshot() []map[string]file {
-	out := make([]map[string]file, len(f.trees)+1)
-	for i, fd := range append([]int{f.upper}, f.trees...) {
+	out := make([]map[string]file, len(f.roots))
+	for i, fd := range f.roots {
 		out[i] = map[string]file{}
-		list(fd, "", out[i])
+		if fd >= 0 {
+			list(fd, "", out[i])
+		}
 	}
 	return out
 }

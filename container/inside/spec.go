@@ -24,7 +24,15 @@ type Spec struct {
 	Command  []string // instead of calls
 	Env      []string
 	Label    string // of SELinux
+
+	// With a user namespace of its own the container is made in two steps: the filesystems as whoever launches it, the rest
+	// by the namespace's own root.
+	UIDs, GIDs []IDs
+	LowerIDs   bool // the lower layers are mounted with the namespace's map
 }
+
+// IDs is a line of an id map.
+type IDs struct{ Inside, Outside, Count int }
 
 // Tree is a filesystem of its own (a tmpfs), with all its files.
 type Tree struct {
@@ -53,6 +61,7 @@ type Mount struct {
 	Flags    uintptr
 	Data     string
 	Optional bool // it is left out where the target does not exist
+	IDMapped bool // bind: with the user namespace's map
 	MayFail  bool // it is left out where the kernel refuses it
 }
 

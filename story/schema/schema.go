@@ -1,4 +1,4 @@
-// Package schema holds the JSON schema of a story.
+// Package schema holds the JSON schemas of what story prints.
 package schema
 
 import _ "embed"
@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed story.schema.json
 var Story []byte
+
+// Run is the schema of a call that was predicted and performed; it refers to Story's as story.schema.json.
+//
+//go:embed run.schema.json
+var Run []byte
