@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -93,8 +94,11 @@ func (p *Plan) Perform(ctx context.Context, calls []*syscalls.Call) (*Outcome, e
 func (p *Plan) effect(e inside.Effect) Effect {
 	out := Effect{Kind: e.Kind, Path: "/" + e.Path, Size: e.Size}
 	if e.Tree >= 0 {
-		if at := p.at[e.Tree]; len(at) > 0 {
-			out.Path = filepath.Join(at[0], e.Path)
+		longest := -1
+		for _, m := range p.at[e.Tree] {
+			if rel, ok := strings.CutPrefix("/"+e.Path, strings.TrimSuffix("/"+m.source, "/")+"/"); ok && len(m.source) > longest {
+				out.Path, longest = filepath.Join(m.target, rel), len(m.source)
+			}
 		}
 		return out
 	}

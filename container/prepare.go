@@ -38,15 +38,18 @@ type Plan struct {
 	spec   inside.Spec
 	direct map[world.SBID]bool // filesystems of the host that are used as they are
 	trees  map[world.SBID]int
-	at     map[int][]string // where each tree is mounted, for effects
-	Notes  []string         // what differs from what was asked
+	at     map[int][]mounted // where each tree is mounted, for effects
+	Notes  []string          // what differs from what was asked
 }
+
+// mounted is a directory of a tree and where the container sees it.
+type mounted struct{ source, target string }
 
 // Prepare works out how a world is made real on this machine, and changes the world where it is made differently: copies of
 // files lie on tmpfs, and capabilities that this process does not have cannot be given. A story of the world afterwards is one
 // of the container that is launched.
 func Prepare(w *world.World, o Options) (*Plan, error) {
-	p := &Plan{w: w, o: o, direct: map[world.SBID]bool{}, trees: map[world.SBID]int{}, at: map[int][]string{}}
+	p := &Plan{w: w, o: o, direct: map[world.SBID]bool{}, trees: map[world.SBID]int{}, at: map[int][]mounted{}}
 	if o.Timeout <= 0 {
 		p.o.Timeout = time.Second
 	}
@@ -329,10 +332,7 @@ func (p *Plan) mounts() error {
 			if !fs.I(sb.Root).Is(world.TypeDir) && fs.I(sb.Root).Known&world.KnownType != 0 {
 				out.Source = "file"
 			}
-			at := out.Target
-			if !slices.Contains(p.at[n], at) && out.Source == "" {
-				p.at[n] = append(p.at[n], at)
-			}
+			p.at[n] = append(p.at[n], mounted{out.Source, out.Target})
 		}
 		p.spec.Mounts = append(p.spec.Mounts, out)
 	}
