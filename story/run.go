@@ -8,14 +8,15 @@ type Run struct {
 	Reason    string `json:"reason,omitempty"`
 }
 
-// Compare says whether prediction and kernel agree: on the verdict, the errno, and what was copied up, made or removed.
-func (r *Run) Compare() {
+// Compare says whether prediction and kernel agree: on the verdict, the errno, and, where the effects of this call alone are
+// known, on what was copied up, made or removed.
+func (r *Run) Compare(alone bool) {
 	p, k := r.Predicted, r.Performed
 	if p == nil || k == nil || p.Verdict == Undetermined.String() || len(p.Possible) > 0 {
 		return
 	}
 	same := p.Verdict == k.Verdict && (p.Errno == nil) == (k.Errno == nil) && (p.Errno == nil || *p.Errno == *k.Errno)
-	if same && p.Verdict == Allowed.String() {
+	if same && alone && p.Verdict == Allowed.String() {
 		same = covers(k.Effects, p.Effects) && covers(p.Effects, k.Effects)
 	}
 	r.Agree = &same

@@ -169,7 +169,7 @@ func (r *runner) perform(ctx context.Context, texts []string) error {
 			effects(&pairs[0], o.Effects)
 		}
 		for i := range pairs {
-			pairs[i].Compare()
+			pairs[i].Compare(len(pairs) == 1)
 		}
 	}
 	for i := range pairs {

@@ -67,7 +67,7 @@ func (s *subject) input(in io.Reader) (world.Input, error) {
 		return nil, err
 	}
 	if s.localize {
-		if o.Node, err = o.Node.Localized(); err != nil {
+		if o.Node, err = o.Node.Localized(s.hostRoot == "/"); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +145,7 @@ func (o *whatIf) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.capAdd, "cap-add", nil, "add a capability, or ALL")
 	f.StringSliceVar(&o.capDrop, "cap-drop", nil, "drop a capability, or ALL")
 	f.BoolVar(&o.noNewPrivs, "no-new-privs", false, "run with no_new_privs")
-	f.StringVar(&o.seccomp, "seccomp", "", "seccomp profile: a file, docker for Docker's default, or unconfined")
+	f.StringVar(&o.seccomp, "seccomp", "", "seccomp profile: a file, docker for Docker's default, strict for strict mode, or unconfined")
 	f.StringVar(&o.label, "selinux-label", "", "run with this SELinux label")
 	f.StringVar(&o.cwd, "cwd", "", "working directory")
 	f.StringVar(&o.umask, "umask", "", "umask, in octal")
@@ -242,6 +242,8 @@ func profile(name string) (*world.Seccomp, error) {
 		return nil, nil
 	case "unconfined":
 		return &world.Seccomp{}, nil
+	case "strict":
+		return &world.Seccomp{Mode: world.SeccompStrict}, nil
 	case "docker":
 		return &world.Seccomp{Mode: world.SeccompFilters, Filters: []world.Filter{{Name: "Docker's default", Engine: "docker"}}}, nil
 	}

@@ -38,11 +38,12 @@ type Node struct {
 	doc   *strictyaml.Doc
 	local map[string]string // fields that were read from this machine, and where
 	here  *Node             // whose kernel, modules and sysctls count instead
+	mine  bool              // here's mounts count too
 }
 
 // Localized returns the node with the kernel, the security modules and the sysctls of this machine, on which a call is to be
-// performed. n may be nil.
-func (n *Node) Localized() (*Node, error) {
+// performed, and with its mounts where the host's files are this machine's. n may be nil.
+func (n *Node) Localized(mounts bool) (*Node, error) {
 	here, err := Local()
 	if err != nil {
 		return nil, err
@@ -51,7 +52,9 @@ func (n *Node) Localized() (*Node, error) {
 	if n != nil {
 		*out = *n
 	}
-	out.here = here
+	if out.here = here; mounts {
+		out.Mounts, out.mine = here.Mounts, true
+	}
 	return out, nil
 }
 
@@ -95,6 +98,9 @@ func Parse(file string, text []byte) (*Node, error) {
 
 // At returns the Origin of a field.
 func (n *Node) At(w *world.World, path string) story.Origin {
+	if n.mine && strings.HasPrefix(path, "mounts") {
+		return n.here.At(w, path)
+	}
 	if n.doc != nil {
 		return w.Add(n.doc.Place(path))
 	}
