@@ -21,6 +21,7 @@ import (
 	"syscallstory/probe"
 	"syscallstory/seccomp"
 	"syscallstory/syscalls"
+	"syscallstory/world"
 )
 
 // firstName is what the first process is called: a program that is started under this name is one.
@@ -75,7 +76,7 @@ func (p *Plan) Perform(ctx context.Context, calls []*syscalls.Call) (*Outcome, e
 		spec.Calls = append(spec.Calls, raw)
 		spec.FDs = append(spec.FDs, fds...)
 	}
-	r, err := launch(ctx, &spec, nil)
+	r, err := launch(ctx, &spec, p.maps, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +139,7 @@ type Streams struct {
 func (p *Plan) Exec(ctx context.Context, command, env []string, s Streams) (int, error) {
 	spec := p.spec
 	spec.Command, spec.Env = command, env
-	r, err := launch(ctx, &spec, &s)
+	r, err := launch(ctx, &spec, p.maps, &s)
 	if err != nil {
 		return 0, err
 	}
@@ -151,7 +152,7 @@ type report struct {
 }
 
 // launch starts the first process and waits for its report and its end.
-func launch(ctx context.Context, spec *inside.Spec, s *Streams) (*report, error) {
+func launch(ctx context.Context, spec *inside.Spec, maps *idMaps, s *Streams) (*report, error) {
 	dir, done, err := stateDir()
 	if err != nil {
 		return nil, &Incapable{err}
@@ -191,6 +192,30 @@ func launch(ctx context.Context, spec *inside.Spec, s *Streams) (*report, error)
 	if len(spec.UIDs) > 0 { // the other namespaces belong to the user namespace, and are made with it
 		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWNS
 	}
+	var goOn *os.File // what the first process waits for until its maps are written
+	if maps != nil {
+		attr := cmd.SysProcAttr
+		attr.Cloneflags |= unix.CLONE_NEWUSER
+		if maps.helpers {
+			wait, w, err := os.Pipe()
+			if err != nil {
+				return nil, &Incapable{err}
+			}
+			defer wait.Close()
+			defer w.Close()
+			goOn = w
+			cmd.ExtraFiles = append(cmd.ExtraFiles, wait)
+			cmd.Args = append(cmd.Args, inside.WaitForMaps)
+			for c := range uintptr(64) { // execve would take them from a process whose uid is not mapped yet
+				if _, _, e := unix.Syscall6(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, c, 0, 0, 0, 0); e != 0 {
+					break
+				}
+				attr.AmbientCaps = append(attr.AmbientCaps, c)
+			}
+		} else {
+			attr.UidMappings, attr.GidMappings = sysMap(maps.uids), sysMap(maps.gids)
+		}
+	}
 	// Pdeathsig counts from the thread that has started the process: it must live as long.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -198,6 +223,14 @@ func launch(ctx context.Context, spec *inside.Spec, s *Streams) (*report, error)
 		return nil, &Incapable{fmt.Errorf("start the container's first process: %w", err)}
 	}
 	w.Close()
+	if goOn != nil {
+		if err := maps.write(cmd.Process.Pid); err != nil {
+			cmd.Process.Kill()
+			cmd.Wait()
+			return nil, &Incapable{err}
+		}
+		goOn.Close()
+	}
 	out := &report{}
 	said, readErr := io.ReadAll(io.LimitReader(r, 64<<20))
 	waitErr := cmd.Wait()
@@ -233,6 +266,13 @@ func launch(ctx context.Context, spec *inside.Spec, s *Streams) (*report, error)
 		return nil, &Incapable{fmt.Errorf("%s: %s", out.Step, out.Error)}
 	}
 	return out, nil
+}
+
+func sysMap(m world.IDMap) (out []syscall.SysProcIDMap) {
+	for _, e := range m {
+		out = append(out, syscall.SysProcIDMap{ContainerID: int(e.Inside), HostID: int(e.Outside), Size: int(e.Count)})
+	}
+	return out
 }
 
 func firstLine(b []byte) string {

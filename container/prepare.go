@@ -33,13 +33,15 @@ const maxFiles = 20000
 
 // Plan is a container that can be launched, again and again.
 type Plan struct {
-	w      *world.World
-	o      Options
-	spec   inside.Spec
-	direct map[world.SBID]bool // filesystems of the host that are used as they are
-	trees  map[world.SBID]int
-	at     map[int][]mounted // where each tree is mounted, for effects
-	Notes  []string          // what differs from what was asked
+	w       *world.World
+	o       Options
+	spec    inside.Spec
+	direct  map[world.SBID]bool // filesystems of the host that are used as they are
+	trees   map[world.SBID]int
+	at      map[int][]mounted // where each tree is mounted, for effects
+	maps    *idMaps           // of an ordinary user's containers
+	devices []inside.Mount    // the host's devices, where none can be made
+	Notes   []string          // what differs from what was asked
 }
 
 // mounted is a directory of a tree and where the container sees it.
@@ -61,10 +63,17 @@ func Prepare(w *world.World, o Options) (*Plan, error) {
 		}
 	}
 	p.userNS()
-	for _, f := range []func() error{p.credentials, p.root, p.mounts, p.descriptors} {
+	steps := []func() error{p.credentials, p.root, p.mounts, p.descriptors}
+	if o.Rootless {
+		steps = append(steps, p.rootless)
+	}
+	for _, f := range steps {
 		if err := f(); err != nil {
 			return nil, err
 		}
+	}
+	if !w.Task.Devices.All { // containers that are launched here share the cgroup of whoever launches them
+		w.Task.Devices = world.Devices{All: true, At: w.Text("no devices cgroup is set up for a container that is launched here")}
 	}
 	p.spec.Cwd = w.PathText(w.Task.Cwd)
 	p.spec.Hostname = w.Subject.Name
@@ -106,7 +115,7 @@ func (p *Plan) credentials() error {
 	if err != nil {
 		return err
 	}
-	if cr.UserNS != 0 {
+	if cr.UserNS != 0 || p.o.Rootless {
 		own = world.AllCaps // the root of a new user namespace has all of them in it
 	}
 	if lost := (cr.Bounding | cr.Permitted) &^ own; lost != 0 {
@@ -290,9 +299,14 @@ var mountFlags = []struct {
 // mounts takes the mounts below the root, in their order.
 func (p *Plan) mounts() error {
 	fs := p.w.FS
-	for i := 2; i < len(p.w.Mounts); i++ {
+	given := len(p.w.Mounts)
+	for i := 2; i < given; i++ {
+		if p.o.Rootless && fs.I(p.w.Mounts[i].Root).Is(world.TypeDir) && fs.SB(p.w.Mounts[i].SB).Type == "tmpfs" {
+			p.bindDevices(world.MountID(i))
+		}
 		m := &p.w.Mounts[i]
 		sb := fs.SB(m.SB)
+		root := fs.I(m.Root)
 		out := inside.Mount{Target: p.w.PathText(world.Path{Mount: m.Parent, Dentry: m.At}), Tree: -1, Optional: fs.D(m.At).Phantom}
 		for _, f := range mountFlags {
 			if m.Flags&f.f != 0 {
@@ -313,6 +327,8 @@ func (p *Plan) mounts() error {
 			out.Type, out.Optional, out.MayFail = sb.Type, true, true
 		case sb.Type == "devpts":
 			out.Type, out.Data = "devpts", "newinstance,ptmxmode=0666,mode=0620"
+		case p.o.Rootless && root.Is(world.TypeChar) && hostDevices[[2]uint32{root.Major, root.Minor}] != "":
+			out.Type, out.Source = "bind", hostDevices[[2]uint32{root.Major, root.Minor}]
 		case isDir && base == "/" && !changed && !p.o.Shadow && m.IDMap != 0:
 			return errors.New("with hostUsers: false the host's files are mounted as copies only: --shadow")
 		case isDir && base == "/" && !changed && !p.o.Shadow:
@@ -334,7 +350,8 @@ func (p *Plan) mounts() error {
 			}
 			p.at[n] = append(p.at[n], mounted{out.Source, out.Target})
 		}
-		p.spec.Mounts = append(p.spec.Mounts, out)
+		p.spec.Mounts = append(append(p.spec.Mounts, out), p.devices...)
+		p.devices = nil
 	}
 	return nil
 }

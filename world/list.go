@@ -59,3 +59,13 @@ func (fs *FS) index() map[DentryID][]DentryID {
 	}
 	return out
 }
+
+// Each visits every inode.
+func (fs *FS) Each(f func(*Inode) error) error {
+	for i := 1; i < len(fs.inodes); i++ {
+		if err := f(&fs.inodes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

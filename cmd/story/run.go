@@ -132,7 +132,7 @@ func (r *runner) prepare() (*container.Plan, *explain.Judge, error) {
 }
 
 func (r *runner) options() container.Options {
-	return container.Options{Shadow: r.f.shadow, HostWrites: r.f.hostWrites, Timeout: r.f.timeout}
+	return container.Options{Shadow: r.f.shadow, HostWrites: r.f.hostWrites, Timeout: r.f.timeout, Rootless: os.Getuid() != 0}
 }
 
 // perform predicts and makes the calls of one task.

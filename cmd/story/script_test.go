@@ -17,6 +17,9 @@ import (
 var update = flag.Bool("update", false, "write the goldens anew")
 
 func TestMain(m *testing.M) {
+	if os.Getenv("STORY_MAIN") != "" { // the test binary stands in for the program
+		main()
+	}
 	testscript.Main(m, map[string]func(){"story": main})
 }
 

@@ -28,6 +28,9 @@ const (
 const (
 	innerStep = "inner" // the root of the container's own user namespace goes on
 	holdStep  = "hold"  // it only holds a user namespace open
+
+	// WaitForMaps: its user namespace has no maps yet; descriptor 5 is closed once they are written.
+	WaitForMaps = "wait"
 )
 
 // Main is the first process of a container.
@@ -36,6 +39,12 @@ func Main() {
 	step := ""
 	if len(os.Args) > 1 {
 		step = os.Args[1]
+	}
+	if step == WaitForMaps {
+		if err := waitForMaps(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	if step == holdStep {
 		io.Copy(io.Discard, os.Stdin)

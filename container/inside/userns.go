@@ -3,6 +3,7 @@ package inside
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -117,4 +118,21 @@ func (f *first) adopt() error {
 	}
 	unix.Umask(0)
 	return unix.Mount(f.path("root"), f.path("root"), "", unix.MS_BIND|unix.MS_REC, "")
+}
+
+// waitForMaps waits until somebody with the right has written the user namespace's maps, and becomes its root.
+func waitForMaps() error {
+	gate := os.NewFile(5, "maps")
+	io.Copy(io.Discard, gate)
+	gate.Close()
+	if err := syscall.Setgroups(nil); err != nil {
+		return fmt.Errorf("setgroups: %w", err)
+	}
+	if err := syscall.Setresgid(0, 0, 0); err != nil {
+		return fmt.Errorf("setresgid: %w", err)
+	}
+	if err := syscall.Setresuid(0, 0, 0); err != nil {
+		return fmt.Errorf("setresuid: %w", err)
+	}
+	return nil
 }

@@ -122,6 +122,7 @@ func (n *Node) Apply(w *world.World) {
 	if n == nil {
 		n = &Node{}
 	}
+	given := n
 	if n.here != nil {
 		n = n.here
 	}
@@ -141,6 +142,10 @@ func (n *Node) Apply(w *world.World) {
 	w.BPFHooks.At = miss("the list of BPF-LSM programs")
 	if has("lsm.bpfPrograms") {
 		w.BPFHooks = world.Given(n.LSM.BPFPrograms, n.At(w, "lsm.bpfPrograms"))
+	}
+	// What this machine does not tell this user, a node file may.
+	if !w.BPFHooks.Known() && given != n && given.doc != nil && given.doc.Has("lsm.bpfPrograms") {
+		w.BPFHooks = world.Given(given.LSM.BPFPrograms, given.At(w, "lsm.bpfPrograms"))
 	}
 	for s := range kernel.NumSysctls {
 		name := s.String()
