@@ -274,21 +274,50 @@ func (p *Plan) tree(sb world.SBID) (int, error) {
 		p.spec.Trees = append(p.spec.Trees, t)
 		return n, nil
 	}
-	kids, ok := fs.Children(s.Root, maxFiles)
-	if !ok {
-		return 0, fmt.Errorf("%s has more than %d files, or cannot be listed: they are not copied", s.Name, maxFiles)
+	roots := []world.DentryID{s.Root}
+	if _, ok := s.Source.(world.Directory); ok && !slices.Contains(p.w.FS.SB(p.w.Mounts[1].SB).Overlay.Lower, s.Root) {
+		roots = p.mountedParts(sb) // of the host only what is mounted
 	}
-	var add func(d world.DentryID, path string)
-	add = func(d world.DentryID, path string) {
-		t.Nodes = append(t.Nodes, node(path, fs.I(d)))
-		for _, k := range kids[d] {
-			add(k, strings.TrimPrefix(path+"/"+fs.D(k).Name, "/"))
+	done := map[world.DentryID]bool{}
+	var add func(d world.DentryID)
+	add = func(d world.DentryID) {
+		if done[d] {
+			return
 		}
+		if d != s.Root {
+			add(fs.D(d).Parent)
+		}
+		done[d] = true
+		t.Nodes = append(t.Nodes, node(strings.TrimPrefix(fs.Path(d), "/"), fs.I(d)))
 	}
-	add(s.Root, "")
+	for _, r := range roots {
+		kids, ok := fs.Children(r, maxFiles)
+		if !ok {
+			return 0, fmt.Errorf("%s has more than %d files at %s, or cannot be listed: they are not copied", s.Name, maxFiles, fs.Path(r))
+		}
+		var all func(d world.DentryID)
+		all = func(d world.DentryID) {
+			add(d)
+			for _, k := range kids[d] {
+				all(k)
+			}
+		}
+		all(r)
+	}
 	p.spec.Trees = append(p.spec.Trees, t)
 	p.become(sb, "tmpfs")
 	return n, nil
+}
+
+// mountedParts are the places of a filesystem that the container has mounted.
+func (p *Plan) mountedParts(sb world.SBID) []world.DentryID {
+	var out []world.DentryID
+	for i := 2; i < len(p.w.Mounts); i++ {
+		if m := &p.w.Mounts[i]; m.SB == sb && !slices.Contains(out, m.Root) {
+			out = append(out, m.Root)
+		}
+	}
+	return out
 }
 
 var mountFlags = []struct {
