@@ -77,6 +77,11 @@ func Prepare(w *world.World, o Options) (*Plan, error) {
 	}
 	p.spec.Cwd = w.PathText(w.Task.Cwd)
 	p.spec.Hostname = w.Subject.Name
+	for _, l := range w.Task.Labels {
+		if l.Module == "selinux" && slices.Contains(w.LSMs.V, "selinux") {
+			p.spec.Label = l.Value
+		}
+	}
 	return p, nil
 }
 

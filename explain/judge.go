@@ -140,6 +140,9 @@ func (j *Judge) SeccompAllows(name string) bool {
 	return ran
 }
 
+// NoNewPrivs reports whether the task has no_new_privs.
+func (j *Judge) NoNewPrivs() bool { return j.w.Task.Cred.NoNewPrivs }
+
 // Programs are the task's compiled filters, oldest first.
 func (j *Judge) Programs() []seccomp.Program { return j.stack }
 

@@ -260,9 +260,12 @@ func exitOf(p *story.Run) int {
 
 // command runs a command in a container.
 func (r *runner) command(ctx context.Context, args []string, p *program) (int, error) {
-	plan, _, err := r.prepare()
+	plan, j, err := r.prepare()
 	if err != nil {
 		return exitFailed, err
+	}
+	if broken := late(j); len(broken) > 0 {
+		return exitFailed, fmt.Errorf("the seccomp filter refuses %s, which the runtime itself calls once the filter is loaded: the container would not start", strings.Join(broken, ", "))
 	}
 	code, err := plan.Exec(ctx, args, []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/"}, container.Streams{In: p.in, Out: p.out, Err: p.errs})
 	if err != nil {
@@ -275,4 +278,20 @@ func (r *runner) command(ctx context.Context, args []string, p *program) (int, e
 		return exitFailed, err
 	}
 	return code, nil
+}
+
+// late lists what a runtime calls behind the filter that it has loaded, and that the filter refuses: with no_new_privs it is
+// loaded right before execve, else before the ids and capabilities are given up. A Go runtime needs some calls at any time.
+func late(j *explain.Judge) []string {
+	calls := []string{"execve", "futex", "rt_sigreturn", "nanosleep"}
+	if !j.NoNewPrivs() {
+		calls = append(calls, "setgroups", "setresgid", "setresuid", "prctl", "capset")
+	}
+	var out []string
+	for _, c := range calls {
+		if !j.SeccompAllows(c) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
