@@ -6,6 +6,7 @@ package strictyaml
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -23,6 +24,11 @@ const (
 	MaxSize  = 4 << 20 // bytes of a file
 	maxNodes = 200_000 // nodes after aliases are expanded
 	maxDepth = 100
+	maxName  = 512 // bytes of a field's name: every path below it repeats it
+
+	// Quantities are read with all their digits, and 1e-999999999 has many.
+	maxNumber   = 64
+	maxExponent = 99
 )
 
 // Error is a mistake in a file, with its place.
@@ -135,8 +141,11 @@ func (d *Doc) Fail(path, format string, args ...any) error {
 	return d.Errorf(d.Node, format, args...)
 }
 
-// Has reports whether the document has a field of the path.
-func (d *Doc) Has(path string) bool { _, ok := d.spans[path]; return ok }
+// Has reports whether the document gives a field of the path a value; null is none.
+func (d *Doc) Has(path string) bool {
+	s, ok := d.spans[path]
+	return ok && s.value.Tag != "!!null"
+}
 
 // Place returns where a field stands, with the nearest field around it that does; the end covers a scalar's value.
 func (d *Doc) Place(path string) story.Place {
@@ -172,17 +181,17 @@ func (d *Doc) Decode(into any) error {
 
 func (d *Doc) decode(n *yaml.Node, v reflect.Value, path string, depth int) error {
 	n = resolve(n)
-	if *d.nodes++; *d.nodes > maxNodes {
-		return d.Errorf(n, "the document has more than %d nodes once its aliases are expanded", maxNodes)
-	}
-	if depth > maxDepth {
-		return d.Errorf(n, "nested more than %d levels deep", maxDepth)
+	if err := d.count(n, depth); err != nil {
+		return err
 	}
 	if n.Tag == "!!null" {
 		return nil
 	}
 	if v.CanAddr() && v.Kind() != reflect.Pointer {
 		if u, ok := v.Addr().Interface().(json.Unmarshaler); ok {
+			if err := d.modest(n, path); err != nil {
+				return err
+			}
 			return d.foreign(n, u, path)
 		}
 	}
@@ -212,9 +221,20 @@ func (d *Doc) decode(n *yaml.Node, v reflect.Value, path string, depth int) erro
 		}
 		return nil
 	case reflect.Interface:
-		return n.Decode(v.Addr().Interface())
+		return d.foreign(n, jsonValue{v}, path)
 	}
 	return d.scalar(n, v, path)
+}
+
+// count counts a node that is read, once more for each alias that leads to it.
+func (d *Doc) count(n *yaml.Node, depth int) error {
+	if *d.nodes++; *d.nodes > maxNodes {
+		return d.Errorf(n, "the document has more than %d nodes once its aliases are expanded", maxNodes)
+	}
+	if depth > maxDepth {
+		return d.Errorf(n, "nested more than %d levels deep", maxDepth)
+	}
+	return nil
 }
 
 func (d *Doc) structure(n *yaml.Node, v reflect.Value, path string, depth int) error {
@@ -281,18 +301,36 @@ func (d *Doc) mapping(n *yaml.Node, v reflect.Value, path string, depth int) err
 
 // pairs goes through a mapping's fields, those that << merges in with them.
 func (d *Doc) pairs(n *yaml.Node, path string, f func(key, val *yaml.Node) error) error {
-	seen := map[string]bool{}
+	return d.merge(n, path, map[string]bool{}, 0, f)
+}
+
+// merge is pairs for a mapping and for those merged into it, of which a field counts only if none before had it.
+func (d *Doc) merge(n *yaml.Node, path string, seen map[string]bool, depth int, f func(key, val *yaml.Node) error) error {
+	if err := d.count(n, depth); err != nil {
+		return err
+	}
+	own := map[string]bool{}
 	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, val := resolve(n.Content[i]), n.Content[i+1]
 		switch {
-		case key.Tag == "!!merge":
-			merged = append(merged, resolve(val))
-			continue
 		case key.Kind != yaml.ScalarNode:
 			return d.Errorf(key, "%s: a field's name is a string", orRoot(path))
-		case seen[key.Value]:
+		case key.Tag == "!!merge":
+			if m := resolve(val); m.Kind == yaml.SequenceNode {
+				merged = append(merged, m.Content...)
+			} else {
+				merged = append(merged, m)
+			}
+			continue
+		case len(key.Value) > maxName:
+			return d.Errorf(key, "%s: a field's name has %d bytes, at most %d are read", orRoot(path), len(key.Value), maxName)
+		case own[key.Value]:
 			return d.Errorf(key, "field %q stands twice in %s", key.Value, orRoot(path))
+		}
+		own[key.Value] = true
+		if seen[key.Value] {
+			continue
 		}
 		seen[key.Value] = true
 		if err := f(key, val); err != nil {
@@ -300,16 +338,11 @@ func (d *Doc) pairs(n *yaml.Node, path string, f func(key, val *yaml.Node) error
 		}
 	}
 	for _, m := range merged {
-		if m.Kind != yaml.MappingNode {
+		if m = resolve(m); m.Kind != yaml.MappingNode {
 			return d.Errorf(m, "<< merges fields, not %s", kindName(m))
 		}
-		for i := 0; i+1 < len(m.Content); i += 2 {
-			if key := m.Content[i]; !seen[key.Value] && key.Tag != "!!merge" {
-				seen[key.Value] = true
-				if err := f(key, m.Content[i+1]); err != nil {
-					return err
-				}
-			}
+		if err := d.merge(m, path, seen, depth+1, f); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -353,6 +386,21 @@ func (d *Doc) scalar(n *yaml.Node, v reflect.Value, path string) error {
 	return nil
 }
 
+// modest refuses a number that would keep those busy who read all its digits.
+func (d *Doc) modest(n *yaml.Node, path string) error {
+	if n.Kind != yaml.ScalarNode || !strings.ContainsAny(n.Value[:min(1, len(n.Value))], "+-.0123456789") {
+		return nil
+	}
+	if len(n.Value) > maxNumber {
+		return d.Errorf(n, "%s: a number has at most %d characters", orRoot(path), maxNumber)
+	}
+	i := strings.IndexAny(n.Value, "eE")
+	if e, err := strconv.Atoi(n.Value[i+1:]); i > 0 && (err == nil || errors.Is(err, strconv.ErrRange)) && (e > maxExponent || e < -maxExponent) {
+		return d.Errorf(n, "%s: an exponent lies between -%d and %d", orRoot(path), maxExponent, maxExponent)
+	}
+	return nil
+}
+
 // jsonValue lets encoding/json fill a value of a plain type.
 type jsonValue struct{ v reflect.Value }
 
@@ -379,8 +427,8 @@ func (d *Doc) foreign(n *yaml.Node, u json.Unmarshaler, path string) error {
 
 // budget counts the nodes below n before they are decoded by somebody else.
 func (d *Doc) budget(n *yaml.Node, depth int) error {
-	if *d.nodes++; *d.nodes > maxNodes || depth > maxDepth {
-		return d.Errorf(n, "the document is too large once its aliases are expanded")
+	if err := d.count(n, depth); err != nil {
+		return err
 	}
 	if n.Kind == yaml.AliasNode {
 		return d.budget(n.Alias, depth+1)
@@ -413,7 +461,7 @@ func kindName(n *yaml.Node) string {
 
 func clip(s string) string {
 	if len(s) > 40 {
-		return s[:40] + "…"
+		return strings.ToValidUTF8(s[:40], "") + "…"
 	}
 	return s
 }

@@ -2,10 +2,12 @@ package strictyaml
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
 
+// quantity reads all the digits of a number, as Kubernetes' own does.
 type quantity string
 
 func (q *quantity) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, (*string)(q)) }
@@ -47,6 +49,11 @@ func TestDecode(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
+	long := strings.Repeat("k", 513)
+	doubling := "list:\n- &a0 {name: x}\n"
+	for i := range 30 {
+		doubling += fmt.Sprintf("- &a%d {<<: [*a%d, *a%d]}\n", i+1, i, i)
+	}
 	for text, want := range map[string]string{
 		"nam: a":                             `f.yaml:1:1: unknown field "nam" in the document; did you mean "name"?`,
 		"name: a\nname: b":                   `f.yaml:2:1: field "name" stands twice in the document`,
@@ -65,14 +72,57 @@ func TestErrors(t *testing.T) {
 		"? [a, b]\n: c":                      "a field's name is a string",
 		"<<: 3":                              "<< merges fields",
 		"name: " + strings.Repeat("[", 5000): "",
+		"size: 1e-999999999":                 "an exponent lies between",
+		"size: 1E99999999999999999999":       "an exponent lies between",
+		"size: " + strings.Repeat("9", 1e6):  "a number has at most 64 characters",
+		"<<: {name: x, name: y}":             `field "name" stands twice`,
+		"<<: {[a]: x}":                       "a field's name is a string",
+		"<<: &m {<<: *m}":                    "nested more than",
+		"<<: [{name: x}, 3]":                 "<< merges fields, not the number 3",
+		"labels: {" + long + ": x}":          "a field's name has 513 bytes",
+		doubling:                             "more than 200000 nodes",
 	} {
 		docs, err := Parse("f.yaml", []byte(text))
 		if err == nil {
-			err = docs[0].Decode(&thing{})
+			err = docs[len(docs)-1].Decode(&thing{})
 		}
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v; want %s", text, err, want)
 		}
+	}
+}
+
+func TestMerge(t *testing.T) {
+	for text, want := range map[string]string{
+		"labels: {<<: {a: 1st}, a: own}":                      "map[a:own]",
+		"labels: {<<: {a: x, <<: {a: y, b: z}}}":              "map[a:x b:z]",
+		"labels: {<<: [{a: x}, {a: y, b: z}]}":                "map[a:x b:z]",
+		"name: &n key\nlabels: {<<: {*n : x}}":                "map[key:x]",
+		"labels: {\"<<\": x}":                                 "map[<<:x]",
+		"list: [{labels: &l {a: x}}]\nlabels: {<<: *l, b: y}": "map[a:x b:y]",
+	} {
+		var v thing
+		docs, err := Parse("f", []byte(text))
+		if err == nil {
+			err = docs[0].Decode(&v)
+		}
+		if err != nil || fmt.Sprint(v.Labels) != want {
+			t.Errorf("%s: %v, %v; want %s", text, v.Labels, err, want)
+		}
+	}
+}
+
+func TestNull(t *testing.T) {
+	docs, err := Parse("f", []byte("count: null\nname: ~\non:\nsmall: 0\nsize: 2Ei"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v thing
+	if err := docs[0].Decode(&v); err != nil || v.Count != nil || v.Size != "2Ei" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if docs[0].Has("count") || docs[0].Has("name") || docs[0].Has("on") || !docs[0].Has("small") {
+		t.Error("a field that is null has no value, one that is 0 has")
 	}
 }
 
