@@ -79,6 +79,8 @@ type LSM interface {
 	InodeGetattr(c *Check, p world.Path) story.Errno
 	FileOpen(c *Check, p world.Path) story.Errno
 	FileTruncate(c *Check, p world.Path) story.Errno
+	// Change stands for the hooks of calls that change names, attributes, directories or mounts.
+	Change(c *Check, p world.Path, op story.Op) story.Errno
 }
 
 // Check is one judgement. It is made once for each goroutine and used again for each call.
@@ -104,8 +106,10 @@ type Check struct {
 	maybe     bool // an unknown check may make the call wait
 	decided   story.Step
 	denied    bool
-	Opened    Opened // what an opening call has come to
-	muted     bool   // a check on behalf of another one: not recorded
+	Opened    Opened     // what an opening call has come to, or the name that was made
+	Removed   world.Path // the name that was removed or renamed
+	Changed   Changed    // what else has changed
+	muted     bool       // a check on behalf of another one: not recorded
 	mutedMiss bool
 }
 
@@ -114,6 +118,16 @@ type Opened struct {
 	Path world.Path
 	Name string
 	Mode uint16
+}
+
+// Changed is a file whose attributes a call changes, or the directory that becomes the task's own or its root.
+type Changed struct {
+	Path                    world.Path
+	Mode                    uint16
+	UID                     world.KUID
+	GID                     world.KGID
+	SetMode, SetUID, SetGID bool
+	Cwd, Root               bool
 }
 
 // ErrnoSet is a set of errnos.
@@ -145,7 +159,7 @@ func (s *ErrnoSet) All() []story.Errno {
 // pass when they are met, which tells what would refuse next.
 func (c *Check) Reset(record bool, forgiven []story.Step) {
 	c.Cred = &c.W.Task.Cred
-	c.Depth, c.Opened = 0, Opened{}
+	c.Depth, c.Opened, c.Removed, c.Changed = 0, Opened{}, world.Path{}, Changed{}
 	c.rec, c.words, c.effects = c.rec[:0], c.words[:0], c.effects[:0]
 	c.recording, c.forgiven, c.forgave = record, forgiven, false
 	c.unsure, c.blocks, c.maybe, c.noStart, c.denied, c.muted = ErrnoSet{}, false, false, false, false, false

@@ -17,6 +17,11 @@ var routes = map[string]Route{
 	"stat": stat, "lstat": lstat, "fstat": fstat, "newfstatat": newfstatat, "statx": statx,
 	"access": access, "faccessat": faccessat, "faccessat2": faccessat2,
 	"close": closeFD,
+	"mkdir": mkdir, "mkdirat": mkdirat, "mknod": mknod, "mknodat": mknodat, "symlink": symlink, "symlinkat": symlinkat, "link": link, "linkat": linkat,
+	"unlink": unlink, "unlinkat": unlinkat, "rmdir": rmdir, "rename": rename, "renameat": renameat, "renameat2": renameat2,
+	"chmod": chmod, "fchmod": fchmod, "fchmodat": fchmodat, "fchmodat2": fchmodat2, "chown": chown, "lchown": lchown, "fchown": fchown, "fchownat": fchownat,
+	"utimensat": utimensat, "truncate": truncate, "ftruncate": ftruncate, "chdir": chdir, "fchdir": fchdir, "chroot": chroot,
+	"readlink": readlink, "readlinkat": readlinkat, "mount": mountCall, "umount2": umount2,
 }
 
 // Routed lists the calls that have a route.

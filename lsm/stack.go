@@ -149,3 +149,6 @@ func (s *Stack) FileOpen(c *check.Check, p world.Path) story.Errno {
 func (s *Stack) FileTruncate(c *check.Check, p world.Path) story.Errno {
 	return s.ask(c, p, story.OpWrite, false)
 }
+func (s *Stack) Change(c *check.Check, p world.Path, op story.Op) story.Errno {
+	return s.ask(c, p, op, true)
+}

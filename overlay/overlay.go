@@ -112,6 +112,19 @@ search:
 	return fs.Add(dir, name, ino), world.Present
 }
 
+// List merges the names of a directory's layers.
+func (s *layered) List(fs *world.FS, dir world.DentryID) ([]string, bool) {
+	var all []string
+	for _, l := range fs.I(dir).Layers {
+		names, ok := fs.Names(l)
+		if !ok {
+			return nil, false
+		}
+		all = append(all, names...)
+	}
+	return all, len(fs.I(dir).Layers) > 0
+}
+
 // shift gives a lower object the ids that the map of its layer's mount shows (ovl_copyattr, ovl_idmap_posix_acl).
 func (s *layered) shift(ino *world.Inode) {
 	if s.ov.Shift == nil || ino.Layer == Upper {

@@ -102,5 +102,30 @@ const (
 	APIRefused
 	DescriptorOpen
 
+	LastSpecial
+	NameExists
+	VictimDirectory
+	NotLink
+	RenameAncestor
+	NotEmpty
+	TruncateType
+	CrossMount
+	MountPoint
+	StickyDelete
+	AppendDirectory
+	ProtectedHardlink
+	FixedAttributes
+	OwnerOnly
+	GroupOnly
+	CapNeeded
+	UserNSIDs
+	UserNSArgument
+	OverlayRename
+	ArgInvalid
+	NoOperation
+	LinkDirectory
+	SymlinkMode
+	MountAPI
+
 	numCodes
 )

@@ -106,7 +106,7 @@ type Assumption struct {
 
 // Effect is what the call changes when it succeeds.
 type Effect struct {
-	Kind  string `json:"kind"` // created, truncated, copied-up, opened
+	Kind  string `json:"kind"` // created, removed, renamed, truncated, copied-up, opened, mode, owner, times
 	Path  string `json:"path"`
 	Bytes *int64 `json:"bytes,omitempty"`
 }

@@ -25,6 +25,7 @@ type Target struct {
 	Null  bool // the path's address is not readable
 	Zero  bool // it is NULL
 	Flags uint64
+	FD    bool // the descriptor itself; there is no path
 }
 
 // at looks a target up; an empty path with AT_EMPTY_PATH is the descriptor itself.

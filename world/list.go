@@ -1,6 +1,10 @@
 package world
 
-import "slices"
+import (
+	"slices"
+
+	"syscallstory/kernel"
+)
 
 // Lister is a Source that can list a directory's names.
 type Lister interface {
@@ -68,4 +72,59 @@ func (fs *FS) Each(f func(*Inode) error) error {
 		}
 	}
 	return nil
+}
+
+// Empty reports whether a directory holds no name.
+func (fs *FS) Empty(dir DentryID) kernel.Answer {
+	for k, d := range fs.children {
+		if k.dir == dir && d != 0 && !fs.dentries[d].Phantom {
+			return kernel.No
+		}
+	}
+	if fs.I(dir).Whole {
+		return kernel.Yes
+	}
+	names, ok := fs.Names(dir)
+	switch {
+	case !ok:
+		return kernel.NotKnown
+	case len(names) == 0:
+		return kernel.Yes
+	}
+	for _, n := range names {
+		if _, st := fs.Lookup(dir, n); st == Present {
+			return kernel.No
+		} else if st == Unsure {
+			return kernel.NotKnown
+		}
+	}
+	return kernel.Yes
+}
+
+// Names lists a directory; ok is false where not all of its names are known.
+func (fs *FS) Names(dir DentryID) (names []string, ok bool) {
+	seen := map[string]bool{}
+	for k, d := range fs.children {
+		if k.dir == dir && d != 0 && !fs.dentries[d].Phantom {
+			seen[k.name] = true
+		}
+	}
+	if src, can := fs.sbs[fs.I(dir).SB].Source.(Lister); can && !fs.I(dir).Whole {
+		list, listed := src.List(fs, dir)
+		if !listed {
+			return nil, false
+		}
+		for _, n := range list {
+			if d, known := fs.children[childKey{dir, n}]; !known || d != 0 {
+				seen[n] = true
+			}
+		}
+	} else if !fs.I(dir).Whole {
+		return nil, false
+	}
+	for n := range seen {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names, true
 }

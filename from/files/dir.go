@@ -19,6 +19,7 @@ type dir struct {
 	w    *world.World
 	base string
 	fd   int
+	file *os.File // holds fd open as long as the source lives
 	spec string
 	over map[string]entry
 }
@@ -37,7 +38,7 @@ func Dir(w *world.World, sb world.SB, base, specFile string, spec []byte) (world
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", base, err)
 	}
-	s := &dir{w: w, base: filepath.Clean(base), fd: fd, spec: specFile, over: map[string]entry{}}
+	s := &dir{w: w, base: filepath.Clean(base), fd: fd, file: os.NewFile(uintptr(fd), base), spec: specFile, over: map[string]entry{}}
 	if spec != nil {
 		entries, err := parseSpec(specFile, spec)
 		if err != nil {

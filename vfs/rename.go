@@ -1,0 +1,326 @@
+package vfs
+
+import (
+	"syscallstory/check"
+	"syscallstory/cred"
+	"syscallstory/kernel"
+	"syscallstory/mount"
+	"syscallstory/namei"
+	"syscallstory/overlay"
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// Flags of renameat2.
+const (
+	RenameNoReplace = 1
+	RenameExchange  = 2
+	RenameWhiteout  = 4
+)
+
+// sameMount refuses two names in different mounts.
+func sameMount(c *check.Check, a, b world.Path, op story.Op) story.Errno {
+	if a.Mount == b.Mount {
+		return 0
+	}
+	s := story.Step{Code: story.CrossMount, Errno: story.EXDEV, Op: op, Obj: a.Ref()}
+	if c.Recording() {
+		s.Fact = [3]story.Origin{c.W.Mounts[a.Mount].Origin, c.W.Mounts[b.Mount].Origin}
+		s.Val = [3]uint64{c.Word(c.W.Mounts[a.Mount].Point), c.Word(c.W.Mounts[b.Mount].Point)}
+	}
+	return c.Refuse(s)
+}
+
+// Link is do_linkat and vfs_link.
+func Link(c *check.Check, old, target Target) story.Errno {
+	if old.Flags&^uint64(0x400|AtEmptyPath) != 0 {
+		return Invalid(c, story.EINVAL, "linkat knows AT_SYMLINK_FOLLOW and AT_EMPTY_PATH")
+	}
+	if old.Flags&0x400 == 0 {
+		old.Flags |= AtSymlinkNofollow
+	}
+	var n namei.Walk
+	if err := old.at(c, &n); err != 0 {
+		return err
+	}
+	src := n.Path
+	var e entry
+	if err := e.create(c, target, false); err != 0 {
+		return err
+	}
+	if err := sameMount(c, src, e.dir, story.OpCreate); err != 0 {
+		return err
+	}
+	if err := mayLink(c, src); err != 0 {
+		return err
+	}
+	if err := c.LSM.Change(c, e.dir, story.OpCreate); err != 0 {
+		return err
+	}
+	if err := mayCreate(c, e.dir); err != 0 {
+		return err
+	}
+	ino := c.W.FS.I(src.Dentry)
+	if ino.Attr&(world.AttrAppend|world.AttrImmutable) != 0 {
+		if err := c.Deny(story.Step{Code: story.FixedAttributes, Errno: story.EPERM, Op: story.OpCreate, Obj: src.Ref(), Fact: [3]story.Origin{ino.At}}); err != 0 {
+			return err
+		}
+	}
+	if err := operation(c, e.dir); err != 0 {
+		return err
+	}
+	s := story.Step{Code: story.LinkDirectory, Errno: story.EPERM, Op: story.OpCreate, Obj: src.Ref(), Fact: [3]story.Origin{ino.At}}
+	if ino.Is(world.TypeDir) {
+		return c.Refuse(s)
+	}
+	if ops := c.Ops[ino.SB]; ops != nil {
+		if err := ops.CopyUp(c, src, false); err != 0 {
+			return err
+		}
+	}
+	return e.made(c, 0)
+}
+
+// mayLink is may_linkat: fs.protected_hardlinks.
+func mayLink(c *check.Check, src world.Path) story.Errno {
+	if err := mapped(c, src, story.OpCreate); err != 0 {
+		return err
+	}
+	sys := c.W.Sysctl(kernel.ProtectedHardlinks)
+	if sys.Known() && sys.V == 0 {
+		return 0
+	}
+	ino := c.W.FS.I(src.Dentry)
+	uid, _ := ids(c.W, src, ino)
+	owner := kernel.NotKnown
+	if ino.Known&world.KnownOwner != 0 {
+		owner = cred.OwnerOrCapable(c.W, c.Cred, uid)
+	}
+	s := story.Step{Code: story.ProtectedHardlink, Errno: story.EPERM, Op: story.OpCreate, Obj: src.Ref(), Fact: [3]story.Origin{sys.At, sys.At, ino.At}}
+	if c.Recording() {
+		s.Val = [3]uint64{c.Word(kernel.ProtectedHardlinks.String()), uint64(sys.V), uint64(ino.Mode)}
+	}
+	if owner == kernel.Yes {
+		return 0
+	}
+	// safe_hardlink_source
+	safe := ino.Is(world.TypeReg) && ino.Mode&0o4000 == 0 && ino.Mode&0o2010 != 0o2010
+	if safe || ino.Known&(world.KnownType|world.KnownPerm) != world.KnownType|world.KnownPerm {
+		c.Mute()
+		e := c.Hooks.InodePermission(c, c.Cred, src, check.MayRead|check.MayWrite)
+		missing := c.Unmute()
+		safe = e == 0 && !missing && safe
+		if missing || e == 0 && !safe {
+			c.Unknown(s)
+			return 0
+		}
+	}
+	switch {
+	case safe:
+		return 0
+	case owner == kernel.NotKnown || !sys.Known():
+		c.Unknown(s)
+		return 0
+	}
+	return c.Deny(s)
+}
+
+// Rename is do_renameat2 and vfs_rename.
+func Rename(c *check.Check, oldT, newT Target, flags uint64) story.Errno {
+	exchange := flags&RenameExchange != 0
+	switch {
+	case flags&^uint64(RenameNoReplace|RenameExchange|RenameWhiteout) != 0:
+		return Invalid(c, story.EINVAL, "renameat2 knows RENAME_NOREPLACE, RENAME_EXCHANGE and RENAME_WHITEOUT")
+	case exchange && flags&(RenameNoReplace|RenameWhiteout) != 0:
+		return Invalid(c, story.EINVAL, "RENAME_EXCHANGE goes with no other flag")
+	}
+	var from, to entry
+	if err := namei.GetName(c, oldT.Path, oldT.Null, false); err != 0 {
+		return err
+	}
+	if err := namei.GetName(c, newT.Path, newT.Null, false); err != 0 {
+		return err
+	}
+	if err := from.parent(c, oldT); err != 0 {
+		return err
+	}
+	if err := to.parent(c, newT); err != 0 {
+		return err
+	}
+	if err := sameMount(c, from.dir, to.dir, story.OpRemove); err != 0 {
+		return err
+	}
+	if from.walk.LastType != namei.LastNorm {
+		return from.special(c, story.EBUSY, story.OpRemove)
+	}
+	if to.walk.LastType != namei.LastNorm {
+		errno := story.EBUSY
+		if flags&RenameNoReplace != 0 {
+			errno = story.EEXIST
+		}
+		return to.special(c, errno, story.OpCreate)
+	}
+	if err := mount.WantWrite(c, from.dir, story.OpRemove); err != 0 {
+		return err
+	}
+	if err := from.find(c); err != 0 {
+		return err
+	}
+	if from.dentry == 0 {
+		return from.walk.Missing(c)
+	}
+	if err := to.find(c); err != 0 {
+		return err
+	}
+	if err := renamePair(c, &from, &to, flags); err != 0 {
+		return err
+	}
+	if err := c.LSM.Change(c, from.dir, story.OpRemove); err != 0 {
+		return err
+	}
+	return renameEntries(c, &from, &to, flags)
+}
+
+// renamePair is what do_renameat2 asks of the two names together.
+func renamePair(c *check.Check, from, to *entry, flags uint64) story.Errno {
+	fs := c.W.FS
+	exchange := flags&RenameExchange != 0
+	exists := story.Step{Code: story.NameExists, Errno: story.EEXIST, Op: story.OpCreate, Obj: to.dir.Ref()}
+	if c.Recording() {
+		exists.Val[0] = c.Word(to.name)
+	}
+	switch {
+	case flags&RenameNoReplace != 0 && to.unsure:
+		c.Unknown(exists)
+	case flags&RenameNoReplace != 0 && to.dentry != 0:
+		return c.Refuse(exists)
+	case exchange && to.dentry == 0:
+		return to.walk.Missing(c)
+	}
+	wantDir := func(e *entry) story.Errno {
+		ino := fs.I(e.dentry)
+		s := story.Step{Code: story.WantDirectory, Errno: story.ENOTDIR, Op: story.OpRemove, Obj: e.path().Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{uint64(ino.Mode)}}
+		if ino.Known&world.KnownType == 0 {
+			c.Unknown(s)
+			return 0
+		}
+		return c.Refuse(s)
+	}
+	if exchange && to.walk.Slash && !fs.I(to.dentry).Is(world.TypeDir) {
+		if err := wantDir(to); err != 0 {
+			return err
+		}
+	}
+	if !fs.I(from.dentry).Is(world.TypeDir) && (from.walk.Slash || !exchange && to.walk.Slash) {
+		if err := wantDir(from); err != 0 {
+			return err
+		}
+	}
+	// lock_rename's trap: one of the names is an ancestor of the other's directory.
+	ancestor := func(p world.Path, errno story.Errno) story.Errno {
+		return c.Refuse(story.Step{Code: story.RenameAncestor, Errno: errno, Op: story.OpRemove, Obj: p.Ref()})
+	}
+	if fs.Below(to.dir.Dentry, from.dentry) {
+		return ancestor(from.path(), story.EINVAL)
+	}
+	if to.dentry != 0 && fs.Below(from.dir.Dentry, to.dentry) {
+		if exchange {
+			return ancestor(to.path(), story.EINVAL)
+		}
+		return ancestor(to.path(), story.ENOTEMPTY)
+	}
+	return 0
+}
+
+// renameEntries is vfs_rename.
+func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
+	fs := c.W.FS
+	src := fs.I(from.dentry)
+	exchange := flags&RenameExchange != 0
+	if to.dentry != 0 && fs.D(from.dentry).Inode == fs.D(to.dentry).Inode {
+		return 0
+	}
+	isdir := src.Is(world.TypeDir)
+	if err := mayDelete(c, from, isdir); err != 0 {
+		return err
+	}
+	switch {
+	case to.dentry == 0:
+		if err := mayCreate(c, to.dir); err != 0 {
+			return err
+		}
+	default:
+		kind := isdir
+		if exchange {
+			kind = fs.I(to.dentry).Is(world.TypeDir)
+		}
+		if err := mayDelete(c, to, kind); err != 0 {
+			return err
+		}
+	}
+	if err := operation(c, from.dir); err != 0 {
+		return err
+	}
+	if from.dir != to.dir {
+		if isdir {
+			if err := c.Hooks.InodePermission(c, c.Cred, from.path(), check.MayWrite); err != 0 {
+				return err
+			}
+		}
+		if exchange && fs.I(to.dentry).Is(world.TypeDir) {
+			if err := c.Hooks.InodePermission(c, c.Cred, to.path(), check.MayWrite); err != 0 {
+				return err
+			}
+		}
+	}
+	if err := local(c, from.path()); err != 0 {
+		return err
+	}
+	if to.dentry != 0 {
+		if err := local(c, to.path()); err != 0 {
+			return err
+		}
+	}
+	if err := renameOverlay(c, from, to, flags); err != 0 {
+		return err
+	}
+	if to.dentry != 0 && !exchange && fs.I(to.dentry).Is(world.TypeDir) {
+		if err := empty(c, to.path()); err != 0 {
+			return err
+		}
+	}
+	c.Removed, c.Opened = from.path(), check.Opened{Path: to.dir, Name: to.name}
+	from.effect(c, "renamed")
+	return 0
+}
+
+// renameOverlay is what ovl_rename asks for itself.
+func renameOverlay(c *check.Check, from, to *entry, flags uint64) story.Errno {
+	fs := c.W.FS
+	sb := fs.SBOf(from.dentry)
+	if sb.Overlay == nil {
+		return 0
+	}
+	if flags&RenameWhiteout != 0 {
+		return Invalid(c, story.EINVAL, "overlayfs has no RENAME_WHITEOUT")
+	}
+	lower := func(e *entry) bool {
+		ino := fs.I(e.dentry)
+		return ino.Is(world.TypeDir) && (ino.Layer != overlay.Upper || len(ino.Layers) > 1)
+	}
+	for _, e := range []*entry{from, to} {
+		if e == to && (to.dentry == 0 || flags&RenameExchange == 0) {
+			continue
+		}
+		if lower(e) {
+			return c.Deny(story.Step{Code: story.OverlayRename, Errno: story.EXDEV, Op: story.OpRemove, Obj: e.path().Ref(), Fact: [3]story.Origin{fs.I(e.dentry).At}})
+		}
+	}
+	ops := c.Ops[fs.I(from.dentry).SB]
+	for _, p := range []world.Path{from.path(), to.dir} {
+		if err := ops.CopyUp(c, p, false); err != 0 {
+			return err
+		}
+	}
+	return 0
+}
