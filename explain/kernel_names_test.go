@@ -305,7 +305,7 @@ func effectsThere(t *testing.T, l *lab, call string, s *story.Story) {
 	t.Helper()
 	for _, e := range s.Effects {
 		_, err := os.Lstat(filepath.Join(l.dir, e.Path))
-		gone := e.Kind == "removed" || e.Kind == "renamed" && !strings.Contains(call, "RENAME_EXCHANGE")
+		gone := e.Kind == "removed"
 		switch {
 		case e.Kind == "created" && err != nil:
 			t.Errorf("%.200s: %s is not there", call, e.Path)

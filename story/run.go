@@ -17,24 +17,54 @@ func (r *Run) Compare(alone bool) {
 	}
 	same := p.Verdict == k.Verdict && (p.Errno == nil) == (k.Errno == nil) && (p.Errno == nil || *p.Errno == *k.Errno)
 	if same && alone && p.Verdict == Allowed.String() {
-		same = covers(k.Effects, p.Effects) && covers(p.Effects, k.Effects)
+		same = shows(p.Effects, k.Effects) && shows(k.Effects, p.Effects)
 	}
 	r.Agree = &same
 }
 
-// covers reports whether every effect of b that shows in the files is among those of a.
-func covers(a, b []Effect) bool {
-next:
-	for _, e := range b {
-		if e.Kind != "copied-up" && e.Kind != "created" && e.Kind != "removed" {
-			continue
-		}
-		for _, f := range a {
-			if e.Kind == f.Kind && e.Path == f.Path && (e.Bytes == nil || f.Bytes == nil || *e.Bytes == *f.Bytes) {
-				continue next
+// shows reports whether what one list of effects tells of the files is in the other too.
+func shows(a, b []Effect) bool {
+	for _, e := range a {
+		switch e.Kind {
+		case "created", "removed":
+			if !has(b, a, e, e.Kind) {
+				return false
+			}
+		case "copied-up":
+			// What was copied and then removed, or replaced under another name, shows as that.
+			if !has(b, a, e, "copied-up") && !has(a, b, e, "removed") && !has(b, a, e, "removed") && !renames(a) && !renames(b) {
+				return false
 			}
 		}
-		return false
 	}
 	return true
+}
+
+// has finds an effect on the same path; bytes count unless the file was truncated afterwards.
+func has(list, other []Effect, e Effect, kind string) bool {
+	for _, f := range list {
+		if f.Kind == kind && f.Path == e.Path && (kind != "copied-up" || e.Bytes == nil || f.Bytes == nil || *e.Bytes == *f.Bytes || truncates(list, e.Path) || truncates(other, e.Path)) {
+			return true
+		}
+	}
+	return false
+}
+
+func truncates(list []Effect, path string) bool {
+	for _, f := range list {
+		if f.Kind == "truncated" && f.Path == path {
+			return true
+		}
+	}
+	return false
+}
+
+// renames reports whether a name was removed: then a copy may stand elsewhere.
+func renames(list []Effect) bool {
+	for _, f := range list {
+		if f.Kind == "removed" || f.Kind == "renamed" {
+			return true
+		}
+	}
+	return false
 }

@@ -290,7 +290,14 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 		}
 	}
 	c.Removed, c.Opened = from.path(), check.Opened{Path: to.dir, Name: to.name}
-	from.effect(c, "renamed")
+	if exchange {
+		from.effect(c, "renamed")
+		return 0
+	}
+	from.effect(c, "removed")
+	if to.dentry == 0 {
+		to.effect(c, "created")
+	}
 	return 0
 }
 

@@ -128,3 +128,12 @@ func (fs *FS) Names(dir DentryID) (names []string, ok bool) {
 	slices.Sort(names)
 	return names, true
 }
+
+// Remove takes a name out of a directory.
+func (fs *FS) Remove(dir DentryID, name string) { fs.children[childKey{dir, name}] = 0 }
+
+// Move gives a dentry another place; the old name is still to be removed.
+func (fs *FS) Move(d, dir DentryID, name string) {
+	fs.dentries[d].Parent, fs.dentries[d].Name = dir, name
+	fs.children[childKey{dir, name}] = d
+}

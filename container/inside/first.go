@@ -488,8 +488,9 @@ func (f *first) exec() error {
 
 // file is what a snapshot holds of one.
 type file struct {
-	mode uint32
-	size int64
+	mode     uint32
+	size     int64
+	whiteout bool
 }
 
 // maxSnapshot is how many files a snapshot holds; effects are told only of smaller trees.
@@ -521,7 +522,7 @@ func list(dir int, base string, into map[string]file) {
 			continue
 		}
 		p := filepath.Join(base, n)
-		into[p] = file{st.Mode, st.Size}
+		into[p] = file{st.Mode, st.Size, st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0}
 		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 			if sub, err := unix.Openat(fd, n, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0); err == nil {
 				list(sub, p, into)
@@ -538,6 +539,8 @@ func changes(before, after []map[string]file) []Effect {
 		for p, a := range after[i] {
 			b, there := before[i][p]
 			switch {
+			case a.whiteout && !b.whiteout && i == 0:
+				out = append(out, Effect{Tree: i - 1, Path: p, Kind: "removed"})
 			case !there:
 				out = append(out, Effect{Tree: i - 1, Path: p, Kind: "created", Mode: a.mode, Size: a.size})
 			case a.size != b.size && a.mode&unix.S_IFMT == unix.S_IFREG:
