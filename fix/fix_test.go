@@ -160,6 +160,14 @@ func TestEveryDenialHasAFix(t *testing.T) {
 		{story.NoTmpfile, "", "", `open("/proc", O_RDWR|O_TMPFILE, 0600)`, ""},
 		{story.OpenSocket, "", "", `open("/data/sock", O_RDONLY)`, "call"},
 		{story.NoDirectIO, "", "", `open("/data", O_RDONLY|O_DIRECT)`, "call"},
+		{story.CapNeeded, "    securityContext: {capabilities: {drop: [MKNOD]}}\n", "", `mknod("/data/new", S_IFBLK|0600, makedev(7, 0))`, ""},
+		{story.CapNeeded, drop, "", `chroot("/data")`, ""},
+		{story.CapNeeded, drop, "", `chown("/data/f666", 0, 0)`, ""},
+		{story.StickyDelete, uid("7"), "", `unlink("/data/sticky/f")`, ""},
+		{story.OwnerOnly, uid("7"), "", `chmod("/data/f666", 0600)`, ""},
+		{story.ProtectedHardlink, uid("7"), "", `link("/data/f600", "/data/sticky/new")`, ""},
+		{story.FixedAttributes, "", "", `chmod("/data/immutable", 0600)`, "host"},
+		{story.MountReadOnly, "", "", `mkdir("/ro/new", 0755)`, "yaml"},
 		{story.ArgFault, "", "", `stat("/data", NULL)`, "call"},
 	} {
 		n, err := node.Parse("node.yaml", []byte(nodeFile))

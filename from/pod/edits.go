@@ -63,7 +63,25 @@ func (in *Input) Edits(w *world.World, r world.Refused) []story.Edit {
 	case story.UserNSWrite, story.UserNSCreate, story.UserNSCopyUp:
 		e.chownBoth()
 		e.hostUsers()
-	case story.Immutable, story.AppendOnly:
+	case story.StickyDelete, story.OwnerOnly:
+		e.owner()
+		e.chown()
+		e.capability(kernel.CapFowner)
+	case story.GroupOnly:
+		e.capability(kernel.CapChown)
+	case story.CapNeeded:
+		e.capability(kernel.Cap(r.Step.Val[0]))
+		e.runAs(0, 0)
+	case story.ProtectedHardlink:
+		e.owner()
+		e.capability(kernel.CapFowner)
+		e.sysctl(r.Entry.Facts[0].Value)
+	case story.UserNSIDs, story.UserNSArgument:
+		e.chownBoth()
+		e.hostUsers()
+	case story.UserNSCap:
+		e.hostUsers()
+	case story.Immutable, story.AppendOnly, story.FixedAttributes, story.AppendDirectory:
 		e.chattr()
 	case story.ProtectedCreate, story.ProtectedSymlink:
 		e.protected()
@@ -600,7 +618,7 @@ func capText(c kernel.Cap) string {
 // chattr offers to take an attribute off.
 func (e *editor) chattr() {
 	flag, attr, text := "i", world.AttrImmutable, "immutable"
-	if e.r.Step.Code == story.AppendOnly {
+	if e.w.FS.I(e.obj.Dentry).Attr&world.AttrImmutable == 0 {
 		flag, attr, text = "a", world.AttrAppend, "append-only"
 	}
 	e.file(e.obj, func(p string) string { return "chattr -" + flag + " " + p }, "take the attribute "+text+" off "+e.path, e.path+" to whoever its mode allows", story.Widens,
@@ -613,7 +631,11 @@ func (e *editor) protected() {
 	e.chown()
 	dir := world.Path{Mount: e.obj.Mount, Dentry: e.w.FS.D(e.obj.Dentry).Parent}
 	e.file(dir, func(p string) string { return "chmod o-w " + p }, "take write permission from others in "+e.w.PathText(dir), "nothing: it only takes away", story.Safe, func(_ *world.World, ino *world.Inode) { ino.Mode &^= 0o002 })
-	name := e.r.Entry.Facts[0].Value
+	e.sysctl(e.r.Entry.Facts[0].Value)
+}
+
+// sysctl offers to turn a protection of the node off.
+func (e *editor) sysctl(name string) {
 	if e.in.o.Node != nil {
 		e.add(story.Edit{Kind: "node", Path: name, Patch: "sysctl -w " + name + "=0", Text: "set " + name + " to 0 on the node", Exposes: "every program on the node to attacks by prepared files and links", Risk: story.Dangerous,
 			Do: func(in *Input) { in.o.Node.Sysctls[name] = 0 }})
