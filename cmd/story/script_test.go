@@ -53,7 +53,7 @@ func compile(name string) (*jsonschema.Schema, error) {
 		return s, nil
 	}
 	c := jsonschema.NewCompiler()
-	for file, text := range map[string][]byte{"story.schema.json": schema.Story, "run.schema.json": schema.Run} {
+	for file, text := range map[string][]byte{"story.schema.json": schema.Story, "run.schema.json": schema.Run, "doctor.schema.json": schema.Doctor} {
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 		if err != nil {
 			return nil, err
@@ -80,8 +80,13 @@ func validate(text []byte) error {
 		}
 		for _, v := range list {
 			name := "story.schema.json"
-			if m, ok := v.(map[string]any); ok && m["predicted"] != nil {
-				name = "run.schema.json"
+			if m, ok := v.(map[string]any); ok {
+				switch {
+				case m["predicted"] != nil:
+					name = "run.schema.json"
+				case m["checks"] != nil:
+					name = "doctor.schema.json"
+				}
 			}
 			s, err := compile(name)
 			if err != nil {

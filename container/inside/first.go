@@ -27,8 +27,9 @@ const (
 // What the first process's second argument says where it is not the only one.
 const (
 	innerStep = "inner" // the root of the container's own user namespace goes on
-	holdStep  = "hold"  // it only holds a user namespace open
 
+	// Hold: it only holds a user namespace open, until its standard input ends.
+	Hold = "hold"
 	// WaitForMaps: its user namespace has no maps yet; descriptor 5 is closed once they are written.
 	WaitForMaps = "wait"
 )
@@ -46,7 +47,7 @@ func Main() {
 			os.Exit(1)
 		}
 	}
-	if step == holdStep {
+	if step == Hold {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}

@@ -73,7 +73,7 @@ func (f *first) self(step string) *exec.Cmd {
 // holder opens a user namespace with the container's maps, for mounts that are mapped with it.
 func (f *first) holder() (func(), error) {
 	f.do("make a user namespace for mapped mounts")
-	cmd := f.self(holdStep)
+	cmd := f.self(Hold)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

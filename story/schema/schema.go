@@ -12,3 +12,8 @@ var Story []byte
 //
 //go:embed run.schema.json
 var Run []byte
+
+// Doctor is the schema of story doctor's report.
+//
+//go:embed doctor.schema.json
+var Doctor []byte
