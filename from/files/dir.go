@@ -139,8 +139,11 @@ func (s *dir) read(p string) (world.Inode, bool) {
 		if e.have&world.KnownPerm != 0 {
 			ino.Mode = ino.Mode&world.TypeMask | e.ino.Mode&0o7777
 		}
-		if e.have&world.KnownOwner != 0 {
-			ino.UID, ino.GID = e.ino.UID, e.ino.GID
+		if e.uid {
+			ino.UID = e.ino.UID
+		}
+		if e.gid {
+			ino.GID = e.ino.GID
 		}
 		if e.have&world.KnownAttr != 0 {
 			ino.Attr, ino.Known = e.ino.Attr, ino.Known|world.KnownAttr

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,7 +53,40 @@ func TestTree(t *testing.T) {
 	}
 }
 
+func TestSet(t *testing.T) {
+	w := world.New()
+	id, err := Tree(w, world.SB{}, "t", []byte("/set type=file flags=schg uid=1\n/set mode=0600\n. type=dir gid=4\n./a gid=3\n./b flags=none\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := w.FS.SB(id).Root
+	a, _ := w.FS.Lookup(root, "a")
+	b, _ := w.FS.Lookup(root, "b")
+	if i := w.FS.I(root); i.Mode != world.TypeDir|0o600 || i.UID != 1 || i.GID != 4 || i.Attr != world.AttrImmutable {
+		t.Errorf("%+v", i)
+	}
+	if i := w.FS.I(a); i.Mode != world.TypeReg|0o600 || i.UID != 1 || i.GID != 3 || i.Attr != world.AttrImmutable || i.Known&world.KnownOwner == 0 {
+		t.Errorf("%+v", i)
+	}
+	if i := w.FS.I(b); i.Attr != 0 || i.Known&world.KnownOwner != 0 {
+		t.Errorf("the flags of a line replace those of /set, and half an owner is none: %+v", i)
+	}
+	// As many defaults as fit on a line, for as many files as fit in the rest.
+	var long strings.Builder
+	long.WriteString("/set" + strings.Repeat(" uid=1", 10000) + "\n")
+	for i := range 100_000 {
+		fmt.Fprintf(&long, "./%d type=file\n", i)
+	}
+	if _, err := Tree(world.New(), world.SB{}, "t", []byte(long.String())); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTreeErrors(t *testing.T) {
+	var many strings.Builder
+	for i := range 200_001 {
+		fmt.Fprintf(&many, "./%d type=file\n", i)
+	}
 	for text, want := range map[string]string{
 		"/x type=file":                           "t:1: ",
 		"./../x type=file":                       "no .. in it",
@@ -65,7 +99,17 @@ func TestTreeErrors(t *testing.T) {
 		`./a\0 type=file`:                        "begins with ./",
 		"./a type=file acl=user:x:rwx":           "the id is a number",
 		"./a type=file acl=other::rwx,user::rwx": "in the order",
-		"./" + strings.Repeat("a", 70000):        "t:1: ",
+		"./a type=file acl=user::rwx":            "one entry for user::",
+		"./a type=file acl=user::rwx,user:1:rwx,group::rwx,other::rwx": "a mask:: where",
+		"./a type=file acl=user::rwx,group::rwx,mask:3:rwx,other::rwx": "user and group have one",
+		"./a type=file size=-1":           "is not a size",
+		"./a type=file uid=4294967295":    "stands for no id",
+		"./a type=dir\n./a/ type=file":    "t:2: /a is listed already in line 1",
+		"./a type=link":                   "has no link=TARGET",
+		". type=file":                     "the root is a directory",
+		"/set uid=x\n./a type=file":       "t:1: uid=x is not a number",
+		many.String():                     "at most 200000 files",
+		"./" + strings.Repeat("a", 70000): "t:1: ",
 	} {
 		if _, err := Tree(world.New(), world.SB{}, "t", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v; want %s", text, err, want)
@@ -113,6 +157,9 @@ func TestDir(t *testing.T) {
 
 func FuzzTree(f *testing.F) {
 	f.Add([]byte(spec))
+	if text, err := os.ReadFile("../../examples/node/owners.mtree"); err == nil {
+		f.Add(text)
+	}
 	f.Add([]byte("/set type=dir\n.\n./a\n./a/b\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		w := world.New()
@@ -127,5 +174,17 @@ func FuzzTree(f *testing.F) {
 
 func FuzzACL(f *testing.F) {
 	f.Add("user::rw-,user:1000:r--,group::r--,mask::r--,other::---")
-	f.Fuzz(func(t *testing.T, s string) { ParseACL(s) })
+	f.Add("\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff")
+	f.Fuzz(func(t *testing.T, s string) {
+		decodeACL([]byte(s))
+		acl, err := ParseACL(s)
+		if err != nil {
+			return
+		}
+		for _, e := range acl {
+			if e.Perm > 7 || e.Tag > world.ACLOther {
+				t.Errorf("%q: %+v", s, e)
+			}
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"math"
 	"path"
 	"strconv"
 	"strings"
@@ -14,15 +15,19 @@ import (
 	"syscallstory/world"
 )
 
-// MaxSpec is the largest specification that is read, in bytes.
-const MaxSpec = 8 << 20
+// MaxSpec is the largest specification that is read, in bytes, and maxEntries its most files.
+const (
+	MaxSpec    = 8 << 20
+	maxEntries = 200_000
+)
 
 // entry is one line of a specification.
 type entry struct {
-	name string
-	ino  world.Inode
-	have world.Known
-	line int
+	name     string
+	ino      world.Inode
+	have     world.Known
+	uid, gid bool // given; KnownOwner stands for both
+	line     int
 }
 
 // parseSpec reads the keywords type, mode, uid, gid, size, link, nlink, device, flags and acl of mtree(5), with /set.
@@ -31,7 +36,8 @@ func parseSpec(file string, text []byte) ([]entry, error) {
 		return nil, fmt.Errorf("%s: the specification has %d bytes, at most %d are read", file, len(text), MaxSpec)
 	}
 	var out []entry
-	var defaults []string
+	set := entry{ino: world.Inode{Nlink: 1}}
+	seen := map[string]int{}
 	sc := bufio.NewScanner(bytes.NewReader(text))
 	sc.Buffer(nil, 64<<10)
 	n := 0
@@ -42,15 +48,26 @@ func parseSpec(file string, text []byte) ([]entry, error) {
 		case len(f) == 0 || strings.HasPrefix(f[0], "#"):
 			continue
 		case f[0] == "/set":
-			defaults = f[1:]
+			for _, kv := range f[1:] {
+				if err := set.set(kv); err != nil {
+					return nil, fmt.Errorf("%s:%d: %v", file, n, err)
+				}
+			}
 			continue
+		case len(out) == maxEntries:
+			return nil, fmt.Errorf("%s:%d: a specification lists at most %d files", file, n, maxEntries)
 		}
 		name, err := unvis(f[0])
 		if err != nil || !strings.HasPrefix(name, "./") && name != "." || strings.Contains(name, "/../") || strings.HasSuffix(name, "/..") || strings.Contains(name, "\x00") {
 			return nil, fmt.Errorf("%s:%d: %q: a path begins with ./ and has no .. in it", file, n, f[0])
 		}
-		e := entry{name: path.Clean("/" + name), line: n, ino: world.Inode{Nlink: 1}}
-		for _, kv := range append(append([]string{}, defaults...), f[1:]...) {
+		e := set
+		e.name, e.line = path.Clean("/"+name), n
+		if first := seen[e.name]; first != 0 {
+			return nil, fmt.Errorf("%s:%d: %s is listed already in line %d", file, n, e.name, first)
+		}
+		seen[e.name] = n
+		for _, kv := range f[1:] {
 			if err := e.set(kv); err != nil {
 				return nil, fmt.Errorf("%s:%d: %v", file, n, err)
 			}
@@ -76,6 +93,13 @@ func (e *entry) set(kv string) error {
 		}
 		return n, nil
 	}
+	id := func() (uint64, error) {
+		n, err := num(10)
+		if err == nil && n == math.MaxUint32 {
+			err = fmt.Errorf("%s: it stands for no id", kv)
+		}
+		return n, err
+	}
 	var n uint64
 	var err error
 	switch k {
@@ -93,16 +117,16 @@ func (e *entry) set(kv string) error {
 		e.ino.Mode = e.ino.Mode&world.TypeMask | uint16(n)
 		e.have |= world.KnownPerm
 	case "uid":
-		n, err = num(10)
-		e.ino.UID = world.KUID(n)
-		e.have |= world.KnownOwner
+		n, err = id()
+		e.ino.UID, e.uid = world.KUID(n), true
 	case "gid":
-		n, err = num(10)
-		e.ino.GID = world.KGID(n)
-		e.have |= world.KnownOwner
+		n, err = id()
+		e.ino.GID, e.gid = world.KGID(n), true
 	case "size":
 		var size int64
-		size, err = strconv.ParseInt(v, 10, 64)
+		if size, err = strconv.ParseInt(v, 10, 64); err != nil || size < 0 {
+			err = fmt.Errorf("%s is not a size", kv)
+		}
 		e.ino.Size = size
 		e.have |= world.KnownSize
 	case "nlink":
@@ -123,6 +147,7 @@ func (e *entry) set(kv string) error {
 		}
 	case "flags":
 		e.have |= world.KnownAttr
+		e.ino.Attr = 0
 		for _, f := range strings.Split(v, ",") {
 			switch f {
 			case "schg", "uchg":
@@ -134,6 +159,9 @@ func (e *entry) set(kv string) error {
 	case "acl":
 		e.ino.ACL, err = ParseACL(v)
 		e.have |= world.KnownACL
+	}
+	if e.uid && e.gid {
+		e.have |= world.KnownOwner
 	}
 	return err
 }
@@ -162,7 +190,15 @@ func unvis(s string) (string, error) {
 	return b.String(), nil
 }
 
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "…"
+	}
+	return s
+}
+
 // ParseACL reads an ACL as getfacl -n prints it, with commas: user::rw-,user:1000:r--,group::r--,mask::r--,other::---
+// It takes those that the kernel takes (posix_acl_valid).
 func ParseACL(s string) ([]world.ACLEntry, error) {
 	tags := map[string][2]world.ACLTag{"user": {world.ACLUserObj, world.ACLUser}, "group": {world.ACLGroupObj, world.ACLGroup}, "mask": {world.ACLMask, world.ACLMask}, "other": {world.ACLOther, world.ACLOther}}
 	var acl []world.ACLEntry
@@ -178,8 +214,8 @@ func ParseACL(s string) ([]world.ACLEntry, error) {
 		e := world.ACLEntry{Tag: t[0]}
 		if f[1] != "" {
 			n, err := strconv.ParseUint(f[1], 10, 32)
-			if err != nil {
-				return nil, fmt.Errorf("ACL entry %q: the id is a number", item)
+			if err != nil || n == math.MaxUint32 || t[0] == t[1] {
+				return nil, fmt.Errorf("ACL entry %q: the id is a number, and user and group have one", item)
 			}
 			e.Tag, e.ID = t[1], uint32(n)
 		}
@@ -192,10 +228,16 @@ func ParseACL(s string) ([]world.ACLEntry, error) {
 		}
 		acl = append(acl, e)
 	}
-	for i := 1; i < len(acl); i++ {
-		if acl[i].Tag < acl[i-1].Tag {
-			return nil, fmt.Errorf("ACL %q: entries stand in the order user, group, mask, other", s)
+	var have [world.ACLOther + 1]int
+	for i, e := range acl {
+		have[e.Tag]++
+		if i > 0 && e.Tag < acl[i-1].Tag {
+			return nil, fmt.Errorf("ACL %q: entries stand in the order user, group, mask, other", clip(s))
 		}
+	}
+	named := have[world.ACLUser]+have[world.ACLGroup] > 0
+	if have[world.ACLUserObj] != 1 || have[world.ACLGroupObj] != 1 || have[world.ACLOther] != 1 || have[world.ACLMask] > 1 || named && have[world.ACLMask] == 0 {
+		return nil, fmt.Errorf("ACL %q: it has one entry for user::, group:: and other::, and a mask:: where it names somebody", clip(s))
 	}
 	return acl, nil
 }
@@ -209,7 +251,13 @@ func Tree(w *world.World, sb world.SB, file string, text []byte) (world.SBID, er
 	root := world.Inode{Mode: world.TypeDir | 0o755, Known: world.KnownAll, Whole: true, At: w.Add(story.Place{File: file, Text: "the filesystem's root"})}
 	for _, e := range entries {
 		if e.name == "/" {
-			root.Mode, root.UID, root.GID = world.TypeDir|e.ino.Mode&0o7777, e.ino.UID, e.ino.GID
+			if e.have&world.KnownType != 0 && !e.ino.Is(world.TypeDir) {
+				return 0, fmt.Errorf("%s:%d: the root is a directory", file, e.line)
+			}
+			if e.have&world.KnownPerm != 0 {
+				root.Mode = world.TypeDir | e.ino.Mode&0o7777
+			}
+			root.UID, root.GID, root.Attr, root.ACL = e.ino.UID, e.ino.GID, e.ino.Attr, e.ino.ACL
 			root.At = w.Add(story.Place{File: file, Line: e.line, Col: 1})
 		}
 	}
@@ -220,6 +268,9 @@ func Tree(w *world.World, sb world.SB, file string, text []byte) (world.SBID, er
 		}
 		if e.have&world.KnownType == 0 {
 			return 0, fmt.Errorf("%s:%d: %s has no type", file, e.line, e.name)
+		}
+		if e.ino.Is(world.TypeLink) && e.ino.Link == "" {
+			return 0, fmt.Errorf("%s:%d: %s has no link=TARGET", file, e.line, e.name)
 		}
 		dir, name := path.Split(e.name)
 		parent := w.FS.SB(id).Root
