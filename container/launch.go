@@ -57,9 +57,9 @@ type Effect struct {
 func (p *Plan) Load(filters []seccomp.Program) {
 	p.spec.Task.Filters = nil
 	for _, f := range filters {
-		prog := make([]probe.Insn, len(f))
-		for i, in := range f {
-			prog[i] = probe.Insn{Code: in.Code, JT: in.JT, JF: in.JF, K: in.K}
+		var prog probe.Filter
+		for _, in := range f {
+			prog = prog.Append(in.Code, in.JT, in.JF, in.K)
 		}
 		p.spec.Task.Filters = append(p.spec.Task.Filters, prog)
 	}

@@ -13,7 +13,7 @@ import (
 type fprog struct {
 	n      uint16
 	_      [6]byte
-	filter *Insn
+	filter *byte
 }
 
 // Exec becomes the task and executes a program. The filters are loaded last, right before execve where no_new_privs is set,
@@ -41,7 +41,7 @@ func Exec(t *Task, path string, argv, env []string) error {
 	}
 	install := func() error {
 		for _, f := range t.Filters {
-			p := fprog{n: uint16(len(f)), filter: &f[0]}
+			p := fprog{n: uint16(len(f) / 8), filter: &f[0]}
 			if err := raw(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&p))); err != nil {
 				return fmt.Errorf("seccomp: %w", err)
 			}

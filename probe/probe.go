@@ -8,7 +8,10 @@
 // that is shared with the caller.
 package probe
 
-import "time"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // Cred is what the probing thread becomes. Ids are those of the user namespace in which the caller lives.
 type Cred struct {
@@ -19,18 +22,20 @@ type Cred struct {
 	NoNewPrivs                                           bool
 }
 
-// Insn is one instruction of a classic BPF program, as the kernel's struct sock_filter.
-type Insn struct {
-	Code   uint16
-	JT, JF uint8
-	K      uint32
+// Filter is a classic BPF program in the kernel's form: eight bytes an instruction, struct sock_filter.
+type Filter []byte
+
+// Append adds an instruction.
+func (f Filter) Append(code uint16, jt, jf uint8, k uint32) Filter {
+	f = binary.LittleEndian.AppendUint16(f, code)
+	return binary.LittleEndian.AppendUint32(append(f, jt, jf), k)
 }
 
 // Task is the task that calls.
 type Task struct {
 	Cred    Cred
 	Strict  bool     // strict mode
-	Filters [][]Insn // oldest first
+	Filters []Filter // oldest first
 	Umask   uint32
 	Keep    []int         // descriptors that stay open beside 0, 1 and 2
 	Timeout time.Duration // for each call

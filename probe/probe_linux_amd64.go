@@ -116,10 +116,10 @@ func Run(t *Task, calls []Call) ([]Result, error) {
 	}
 	progs := make([]fprog, len(t.Filters))
 	for i, f := range t.Filters {
-		if len(f) == 0 || len(f) > 4096 {
-			return nil, fmt.Errorf("filter %d has %d instructions, the kernel takes 1 to 4096", i, len(f))
+		if len(f) == 0 || len(f)%8 != 0 || len(f)/8 > 4096 {
+			return nil, fmt.Errorf("filter %d has %d bytes, the kernel takes 1 to 4096 instructions of 8", i, len(f))
 		}
-		progs[i] = fprog{n: uint16(len(f)), filter: &f[0]}
+		progs[i] = fprog{n: uint16(len(f) / 8), filter: &f[0]}
 	}
 	p.arm = armer{sh: p.sh, n: uint64(len(progs))}
 	if len(progs) > 0 {

@@ -9,12 +9,12 @@ import (
 )
 
 // answering makes a filter that answers one syscall with an action and allows the rest; allowing nothing else, if only.
-func answering(nr uint32, action uint32, only bool) []Insn {
+func answering(nr uint32, action uint32, only bool) Filter {
 	rest := uint32(unix.SECCOMP_RET_ALLOW)
 	if only {
 		rest = unix.SECCOMP_RET_KILL_PROCESS
 	}
-	return []Insn{{Code: 0x20, K: 0}, {Code: 0x15, JF: 1, K: nr}, {Code: 0x06, K: action}, {Code: 0x06, K: rest}}
+	return Filter{}.Append(0x20, 0, 0, 0).Append(0x15, 0, 1, nr).Append(0x06, 0, 0, action).Append(0x06, 0, 0, rest)
 }
 
 func needRoot(t *testing.T) {
@@ -30,21 +30,21 @@ func TestKernelActions(t *testing.T) {
 	needRoot(t)
 	cred := Cred{UID: 65534, GID: 65534}
 	for name, c := range map[string]struct {
-		filters [][]Insn
+		filters []Filter
 		strict  bool
 		nr      uint64
 		want    Result
 	}{
 		"none":                    {nil, false, unix.SYS_GETUID, Result{Ret: 65534}},
-		"allow":                   {[][]Insn{answering(unix.SYS_GETUID, unix.SECCOMP_RET_ALLOW, true)}, false, unix.SYS_GETUID, Result{Ret: 65534}},
-		"log":                     {[][]Insn{answering(unix.SYS_GETUID, unix.SECCOMP_RET_LOG, true)}, false, unix.SYS_GETUID, Result{Ret: 65534}},
-		"errno":                   {[][]Insn{answering(unix.SYS_GETUID, unix.SECCOMP_RET_ERRNO|7, true)}, false, unix.SYS_GETUID, Result{Ret: -7}},
-		"the strictest wins":      {[][]Insn{answering(unix.SYS_GETUID, unix.SECCOMP_RET_ERRNO|7, false), answering(unix.SYS_GETUID, unix.SECCOMP_RET_ALLOW, false)}, false, unix.SYS_GETUID, Result{Ret: -7}},
-		"trap":                    {[][]Insn{answering(unix.SYS_GETUID, unix.SECCOMP_RET_TRAP, false)}, false, unix.SYS_GETUID, Result{Signal: int(unix.SIGSYS)}},
-		"kill thread":             {[][]Insn{answering(unix.SYS_GETUID, unix.SECCOMP_RET_KILL_THREAD, false)}, false, unix.SYS_GETUID, Result{Signal: int(unix.SIGSYS)}},
-		"kill process":            {[][]Insn{answering(unix.SYS_GETUID, unix.SECCOMP_RET_KILL_PROCESS, false)}, false, unix.SYS_GETUID, Result{Signal: int(unix.SIGSYS)}},
-		"trace without tracer":    {[][]Insn{answering(unix.SYS_GETUID, unix.SECCOMP_RET_TRACE, false)}, false, unix.SYS_GETUID, Result{Ret: -int64(unix.ENOSYS)}},
-		"notify without listener": {[][]Insn{answering(unix.SYS_GETUID, unix.SECCOMP_RET_USER_NOTIF, false)}, false, unix.SYS_GETUID, Result{Ret: -int64(unix.ENOSYS)}},
+		"allow":                   {[]Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_ALLOW, true)}, false, unix.SYS_GETUID, Result{Ret: 65534}},
+		"log":                     {[]Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_LOG, true)}, false, unix.SYS_GETUID, Result{Ret: 65534}},
+		"errno":                   {[]Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_ERRNO|7, true)}, false, unix.SYS_GETUID, Result{Ret: -7}},
+		"the strictest wins":      {[]Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_ERRNO|7, false), answering(unix.SYS_GETUID, unix.SECCOMP_RET_ALLOW, false)}, false, unix.SYS_GETUID, Result{Ret: -7}},
+		"trap":                    {[]Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_TRAP, false)}, false, unix.SYS_GETUID, Result{Signal: int(unix.SIGSYS)}},
+		"kill thread":             {[]Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_KILL_THREAD, false)}, false, unix.SYS_GETUID, Result{Signal: int(unix.SIGSYS)}},
+		"kill process":            {[]Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_KILL_PROCESS, false)}, false, unix.SYS_GETUID, Result{Signal: int(unix.SIGSYS)}},
+		"trace without tracer":    {[]Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_TRACE, false)}, false, unix.SYS_GETUID, Result{Ret: -int64(unix.ENOSYS)}},
+		"notify without listener": {[]Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_USER_NOTIF, false)}, false, unix.SYS_GETUID, Result{Ret: -int64(unix.ENOSYS)}},
 		"strict":                  {nil, true, unix.SYS_GETUID, Result{Signal: int(unix.SIGKILL)}},
 		"it waits":                {nil, false, unix.SYS_PAUSE, Result{Blocked: true}},
 	} {
@@ -86,10 +86,10 @@ func TestKernelCredentials(t *testing.T) {
 // TestKernelBrokenFilter expects an error where the kernel refuses the program, not a call without it.
 func TestKernelBrokenFilter(t *testing.T) {
 	needRoot(t)
-	if got, err := Run(&Task{Cred: Cred{UID: 1}, Filters: [][]Insn{{{Code: 0x05, K: 1 << 31}}}}, []Call{{NR: unix.SYS_GETUID}}); err == nil {
+	if got, err := Run(&Task{Cred: Cred{UID: 1}, Filters: []Filter{Filter{}.Append(0x05, 0, 0, 1<<31)}}, []Call{{NR: unix.SYS_GETUID}}); err == nil {
 		t.Errorf("a backward jump was installed: %+v", got)
 	}
-	if _, err := Run(&Task{Filters: [][]Insn{{}}}, nil); err == nil {
+	if _, err := Run(&Task{Filters: []Filter{{}}}, nil); err == nil {
 		t.Error("an empty program was taken")
 	}
 }
@@ -99,7 +99,7 @@ func BenchmarkRun(b *testing.B) {
 		b.Skip("run it as root")
 	}
 	for b.Loop() {
-		if _, err := Run(&Task{Cred: Cred{UID: 1}, Filters: [][]Insn{answering(unix.SYS_GETUID, unix.SECCOMP_RET_ALLOW, true)}}, []Call{{NR: unix.SYS_GETUID}}); err != nil {
+		if _, err := Run(&Task{Cred: Cred{UID: 1}, Filters: []Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_ALLOW, true)}}, []Call{{NR: unix.SYS_GETUID}}); err != nil {
 			b.Fatal(err)
 		}
 	}
