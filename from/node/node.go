@@ -73,11 +73,14 @@ func Parse(file string, text []byte) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(docs) > 1 {
+		return nil, docs[1].Errorf(docs[1].Node, "a node file holds one document")
+	}
 	n := &Node{doc: docs[0]}
 	if err := docs[0].Decode(n); err != nil {
 		return nil, err
 	}
-	if n.Kernel.Release != "" {
+	if n.doc.Has("kernel.release") {
 		if _, err := kernel.ParseRelease(n.Kernel.Release); err != nil {
 			return nil, docs[0].Fail("kernel.release", "%v", err)
 		}
@@ -150,8 +153,8 @@ func (n *Node) Apply(w *world.World) {
 	for s := range kernel.NumSysctls {
 		name := s.String()
 		w.Sysctls[s].At = miss(name)
-		if v, ok := n.Sysctls[name]; ok {
-			w.Sysctls[s] = world.Given(v, n.At(w, "sysctls["+quote(name)+"]"))
+		if at := "sysctls[" + quote(name) + "]"; has(at) {
+			w.Sysctls[s] = world.Given(n.Sysctls[name], n.At(w, at))
 		}
 	}
 }

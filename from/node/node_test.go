@@ -29,6 +29,15 @@ func TestParse(t *testing.T) {
 	if m := n.MountOf("/data"); m == nil || m.Type != "ext4" || m.Propagation != "shared" {
 		t.Errorf("%+v", m)
 	}
+	null, err := Parse("n", []byte("kernel: {release: null}\nlsm: {active: ~, bpfPrograms: }\nsysctls: {fs.protected_regular: null}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w = world.New()
+	null.Apply(w)
+	if w.LSMs.Known() || w.BPFHooks.Known() || w.KernelAt.Known() || w.Sysctl(kernel.ProtectedRegular).Known() {
+		t.Error("what is null is not given")
+	}
 	empty := world.New()
 	(*Node)(nil).Apply(empty)
 	if empty.LSMs.Known() || empty.KernelAt.Known() || empty.Sysctl(kernel.ProtectedRegular).Known() {
@@ -44,7 +53,9 @@ func TestErrors(t *testing.T) {
 		"mounts: [{mountPoint: /a/../b}]":                 "shortest form",
 		"mounts: [{mountPoint: /a, propagation: sharde}]": "unknown propagation",
 		"sysctls: {fs.protected_regular: yes please}":     "an integer is expected",
-		"lsm: [a]": "fields are expected",
+		"lsm: [a]":                "fields are expected",
+		"kernel: {release: ''}":   "is not a kernel release",
+		"files: a\n---\nfiles: b": "n:3:1: a node file holds one document",
 	} {
 		if _, err := Parse("n", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want %s", text, err, want)
