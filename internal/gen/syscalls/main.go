@@ -20,6 +20,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	_ "golang.org/x/sys/unix" // its source is read: the go command must have it, and test again when it changes
 )
 
 //go:embed x32.txt
