@@ -19,7 +19,7 @@ func firstProgram() (path string, closer func(), err error) {
 		return "", nil, fmt.Errorf("memfd_create: %w", err)
 	}
 	// The first process finds descriptors of its own at low numbers: this one must not be in their way.
-	fd, err := unix.FcntlInt(uintptr(low), unix.F_DUPFD_CLOEXEC, 200)
+	fd, err := unix.FcntlInt(uintptr(low), unix.F_DUPFD_CLOEXEC, 10)
 	unix.Close(low)
 	if err != nil {
 		return "", nil, err

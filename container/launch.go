@@ -159,11 +159,7 @@ func launch(ctx context.Context, spec *inside.Spec, maps *idMaps, s *Streams) (*
 	}
 	defer done()
 	spec.Dir = dir
-	text, err := json.Marshal(spec)
-	if err != nil {
-		return nil, err
-	}
-	in, err := memory("spec", text)
+	in, err := memory("spec", spec.Encode())
 	if err != nil {
 		return nil, &Incapable{err}
 	}

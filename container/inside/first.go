@@ -51,11 +51,17 @@ func Main() {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}
-	reportFD := high(ReportFD)
+	reportFD := ReportFD
 	var spec Spec
 	in := os.NewFile(SpecFD, "spec")
 	in.Seek(0, io.SeekStart)
-	err := json.NewDecoder(in).Decode(&spec)
+	text, err := io.ReadAll(in)
+	if err == nil {
+		err = spec.Decode(text)
+	}
+	if len(spec.FDs) > 0 {
+		reportFD = high(ReportFD)
+	}
 	r := &Report{}
 	f := &first{spec: &spec, step: "read the spec"}
 	start := time.Now()
@@ -83,7 +89,8 @@ func Main() {
 	os.Exit(0)
 }
 
-// high moves a descriptor out of the way of those that the task finds open.
+// high moves a descriptor out of the way of those that the task finds open. It is done only where there are such: a larger
+// table of descriptors makes the kernel wait for a grace period.
 func high(fd int) int {
 	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 800)
 	if err != nil {
@@ -172,7 +179,7 @@ func (f *first) open() error {
 		if err != nil && len(f.spec.UIDs) == 0 {
 			return fmt.Errorf("%s: %w", d, err)
 		}
-		if err == nil {
+		if err == nil && len(f.spec.FDs) > 0 {
 			fd = high(fd)
 		}
 		f.roots = append(f.roots, fd)
@@ -503,13 +510,13 @@ func (f *first) snapshot() []map[string]file {
 	for i, fd := range f.roots {
 		out[i] = map[string]file{}
 		if fd >= 0 {
-			list(fd, "", out[i])
+			walk(fd, "", out[i])
 		}
 	}
 	return out
 }
 
-func list(dir int, base string, into map[string]file) {
+func walk(dir int, base string, into map[string]file) {
 	fd, err := unix.Openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
@@ -526,7 +533,7 @@ func list(dir int, base string, into map[string]file) {
 		into[p] = file{st.Mode, st.Size, st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0}
 		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 			if sub, err := unix.Openat(fd, n, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0); err == nil {
-				list(sub, p, into)
+				walk(sub, p, into)
 				unix.Close(sub)
 			}
 		}

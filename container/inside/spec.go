@@ -8,7 +8,7 @@ import (
 	"syscallstory/probe"
 )
 
-// Spec says what the first process has to make. It comes as JSON from whoever launches the container.
+// Spec says what the first process has to make. It comes from whoever launches the container.
 type Spec struct {
 	Dir      string // an empty directory of the host on which the container's filesystems are built, in a mount namespace of its own
 	Hostname string
