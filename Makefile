@@ -29,6 +29,7 @@ test-%: test-packages
 # The tables against the kernel again and again, and each fuzz target for five minutes.
 verify-long: test-packages
 	$(GO) test -count=20 -run TestKernel ./...
+	STORY_STRESS=1 $(GO) test -count=1 -v -run TestKernelStress ./cmd/story
 	$(MAKE) fuzz FUZZTIME=5m
 
 # As root on Debian, install what is missing; elsewhere the tests that need it skip.
