@@ -8,7 +8,7 @@ CALL := open("/test-pd/file.log", O_WRONLY)
 # Debian packages that the tests use.
 TEST_PACKAGES := strace uidmap
 
-.PHONY: build run test test-packages verify-long lint bench fuzz generate clean
+.PHONY: build run test test-packages verify-long lint bench bench-start fuzz generate clean
 
 # The first process of a container is a program of its own, built into story: it starts faster than story itself.
 build:
@@ -46,6 +46,11 @@ lint:
 
 bench:
 	$(GO) test -run '^$$' -bench . ./...
+
+# Containers from start to exit, beside runc, crun and unshare.
+bench-start: build
+	@[ "$$(id -u)" != 0 ] || [ ! -f /etc/debian_version ] || command -v runc crun >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends runc crun; }
+	$(GO) run ./bench/start
 
 fuzz:
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
