@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -57,14 +58,20 @@ type Doc struct {
 // span is where a field stands: its key, or the item itself in a list, and its value.
 type span struct{ key, value *yaml.Node }
 
+// breaks makes one of all that YAML 1.1 takes for the end of a line.
+var breaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+
 // Parse reads the documents of a file.
 func Parse(file string, text []byte) ([]*Doc, error) {
 	if len(text) > MaxSize {
 		return nil, &Error{File: file, Msg: fmt.Sprintf("the file has %d bytes, at most %d are read", len(text), MaxSize)}
 	}
+	if !utf8.Valid(text) {
+		return nil, &Error{File: file, Msg: "the file is not text in UTF-8"}
+	}
 	var docs []*Doc
 	dec := yaml.NewDecoder(bytes.NewReader(text))
-	lines := strings.Split(string(text), "\n")
+	lines := strings.Split(breaks.Replace(string(text)), "\n")
 	for {
 		var n yaml.Node
 		err := dec.Decode(&n)

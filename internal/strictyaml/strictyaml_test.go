@@ -112,6 +112,25 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+func TestLines(t *testing.T) {
+	docs, err := Parse("f", []byte("count: 1\r\non: true\rsmall: 2\u0085name: a\u2028size: x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := docs[0].Decode(&thing{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{"count: 1", "on: true", "small: 2", "name: a", "size: x"} {
+		name, _, _ := strings.Cut(f, ":")
+		if got := docs[0].Lines()[docs[0].Place(name).Line-1]; got != f {
+			t.Errorf("%s stands in line %q", name, got)
+		}
+	}
+	if _, err := Parse("f", []byte("\xfe\xff\x00a")); err == nil || !strings.Contains(err.Error(), "UTF-8") {
+		t.Errorf("UTF-16: %v", err)
+	}
+}
+
 func TestNull(t *testing.T) {
 	docs, err := Parse("f", []byte("count: null\nname: ~\non:\nsmall: 0\nsize: 2Ei"))
 	if err != nil {
@@ -138,7 +157,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		for _, d := range docs {
 			d.Decode(&thing{})
-			if p := d.Place("list[0].name"); p.Line > strings.Count(string(text), "\n")+strings.Count(string(text), "\r")+2 {
+			if p := d.Place("list[0].name"); p.Line > len(d.Lines()) {
 				t.Errorf("line %d of %q", p.Line, text)
 			}
 		}
