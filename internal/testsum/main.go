@@ -8,8 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -43,13 +44,14 @@ type summary struct {
 	skips           []string
 	failedPkg       map[string]bool // packages that failed outside of any test
 	output          map[string][]string
+	running         map[string][]string // by package: "" for itself, and tests that have begun and not ended
 	kernelMustRun   bool
 	skippedOnKernel []string
 }
 
 // summarize reads events to their end; ok says whether everything passed that had to run.
 func summarize(in io.Reader, out io.Writer, kernelMustRun bool) (ok bool, err error) {
-	s := &summary{out: out, output: map[string][]string{}, kernelMustRun: kernelMustRun, failedPkg: map[string]bool{}}
+	s := &summary{out: out, output: map[string][]string{}, running: map[string][]string{}, kernelMustRun: kernelMustRun, failedPkg: map[string]bool{}}
 	r := bufio.NewReader(in)
 	for {
 		line, err := r.ReadBytes('\n')
@@ -74,10 +76,20 @@ func summarize(in io.Reader, out io.Writer, kernelMustRun bool) (ok bool, err er
 func (s *summary) event(e *event) {
 	key := e.Package + " " + e.Test
 	switch e.Action {
+	case "start", "run":
+		s.running[e.Package] = append(s.running[e.Package], e.Test)
+	case "pass", "skip", "fail":
+		if i := slices.Index(s.running[e.Package], e.Test); i >= 0 {
+			s.running[e.Package] = slices.Delete(s.running[e.Package], i, i+1)
+		}
+	}
+	switch e.Action {
 	case "output":
 		s.output[key] = append(s.output[key], e.Output)
+		return
 	case "build-output":
 		fmt.Fprint(s.out, e.Output)
+		return
 	case "pass":
 		if e.Test == "" {
 			s.packages++
@@ -85,7 +97,6 @@ func (s *summary) event(e *event) {
 		} else {
 			s.passed++
 		}
-		delete(s.output, key)
 	case "skip":
 		if e.Test != "" {
 			s.skip(e, s.output[key])
@@ -95,14 +106,20 @@ func (s *summary) event(e *event) {
 	case "fail":
 		s.fail(e, s.output[key])
 	}
+	delete(s.output, key)
 }
 
-// skip notes a skipped test with its reason, the last line that it has printed.
+// skip notes a skipped test with its reason, the last that it has logged.
 func (s *summary) skip(e *event, output []string) {
 	reason := "no reason given"
 	for _, l := range output {
+		more := strings.HasPrefix(l, "        ") // the log's further lines stand deeper
 		l = strings.TrimSpace(l)
-		if l != "" && !strings.HasPrefix(l, "===") && !strings.HasPrefix(l, "---") {
+		switch {
+		case l == "" || strings.HasPrefix(l, "===") || strings.HasPrefix(l, "---"):
+		case more:
+			reason += " " + l
+		default:
 			reason = l
 		}
 	}
@@ -114,6 +131,9 @@ func (s *summary) skip(e *event, output []string) {
 }
 
 func (s *summary) fail(e *event, output []string) {
+	if e.Test == "" {
+		s.unfinished(e.Package)
+	}
 	switch {
 	case e.Test != "":
 		s.failed++
@@ -129,8 +149,27 @@ func (s *summary) fail(e *event, output []string) {
 	}
 }
 
+// unfinished fails the tests of a package that have begun and not ended: it ran out of time, or a test ended the process.
+func (s *summary) unfinished(pkg string) {
+	for _, test := range s.running[pkg] {
+		if test == "" {
+			continue
+		}
+		s.failed++
+		s.failedPkg[pkg] = true
+		fmt.Fprint(s.out, strings.Join(s.output[pkg+" "+test], ""))
+		fmt.Fprintf(s.out, "--- FAIL: %s: it did not end\n", test)
+	}
+	delete(s.running, pkg)
+}
+
 func (s *summary) end() bool {
-	sort.Strings(s.skips)
+	for _, pkg := range slices.Sorted(maps.Keys(s.running)) { // the go command was ended in the middle
+		if slices.Contains(s.running[pkg], "") {
+			s.fail(&event{Package: pkg}, append(s.output[pkg+" "], "the package's tests did not end\n"))
+		}
+	}
+	slices.Sort(s.skips)
 	for _, l := range s.skips {
 		fmt.Fprintln(s.out, "skipped:", l)
 	}
