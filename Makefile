@@ -52,9 +52,10 @@ bench-start: build
 	@[ "$$(id -u)" != 0 ] || [ ! -f /etc/debian_version ] || command -v runc crun >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends runc crun; }
 	$(GO) run ./bench/start
 
+# Making an interesting input smaller may take a minute by default, in which nothing else is tried.
 fuzz:
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; done; done
 
 generate:
 	$(GO) generate ./...
