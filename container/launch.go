@@ -76,7 +76,7 @@ func (p *Plan) Perform(ctx context.Context, calls []*syscalls.Call) (*Outcome, e
 		spec.Calls = append(spec.Calls, raw)
 		spec.FDs = append(spec.FDs, fds...)
 	}
-	r, err := launch(ctx, &spec, p.maps, nil)
+	r, err := p.launch(ctx, &spec, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ type Streams struct {
 func (p *Plan) Exec(ctx context.Context, command, env []string, s Streams) (int, error) {
 	spec := p.spec
 	spec.Command, spec.Env = command, env
-	r, err := launch(ctx, &spec, p.maps, &s)
+	r, err := p.launch(ctx, &spec, &s)
 	if err != nil {
 		return 0, err
 	}
@@ -152,7 +152,8 @@ type report struct {
 }
 
 // launch starts the first process and waits for its report and its end.
-func launch(ctx context.Context, spec *inside.Spec, maps *idMaps, s *Streams) (*report, error) {
+func (p *Plan) launch(ctx context.Context, spec *inside.Spec, s *Streams) (*report, error) {
+	maps := p.maps
 	dir, done, err := stateDir()
 	if err != nil {
 		return nil, &Incapable{err}
@@ -184,7 +185,7 @@ func launch(ctx context.Context, spec *inside.Spec, maps *idMaps, s *Streams) (*
 	} else {
 		cmd.Stderr = &bytes.Buffer{}
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP, Pdeathsig: unix.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: p.namespaces, Pdeathsig: unix.SIGKILL}
 	if len(spec.UIDs) > 0 { // the other namespaces belong to the user namespace, and are made with it
 		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWNS
 	}

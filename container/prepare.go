@@ -33,15 +33,16 @@ const maxFiles = 20000
 
 // Plan is a container that can be launched, again and again.
 type Plan struct {
-	w       *world.World
-	o       Options
-	spec    inside.Spec
-	direct  map[world.SBID]bool // filesystems of the host that are used as they are
-	trees   map[world.SBID]int
-	at      map[int][]mounted // where each tree is mounted, for effects
-	maps    *idMaps           // of an ordinary user's containers
-	devices []inside.Mount    // the host's devices, where none can be made
-	Notes   []string          // what differs from what was asked
+	w          *world.World
+	o          Options
+	spec       inside.Spec
+	direct     map[world.SBID]bool // filesystems of the host that are used as they are
+	trees      map[world.SBID]int
+	at         map[int][]mounted // where each tree is mounted, for effects
+	namespaces uintptr           // that the container has of its own
+	maps       *idMaps           // of an ordinary user's containers
+	devices    []inside.Mount    // the host's devices, where none can be made
+	Notes      []string          // what differs from what was asked
 }
 
 // mounted is a directory of a tree and where the container sees it.
@@ -77,6 +78,21 @@ func Prepare(w *world.World, o Options) (*Plan, error) {
 	}
 	p.spec.Cwd = w.PathText(w.Task.Cwd)
 	p.spec.Hostname = w.Subject.Name
+	p.namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP
+	switch share := w.Task.Shares; {
+	case share&(world.SharesNet|world.SharesIPC) != 0 && (o.Rootless || len(p.spec.UIDs) > 0):
+		p.Notes = append(p.Notes, "in a user namespace the container has a network and IPC namespace of its own")
+	default:
+		if share&world.SharesNet != 0 {
+			p.namespaces &^= unix.CLONE_NEWNET
+		}
+		if share&world.SharesIPC != 0 {
+			p.namespaces &^= unix.CLONE_NEWIPC
+		}
+	}
+	if w.Task.Shares&world.SharesPID != 0 { // its end takes every process of the container along
+		p.Notes = append(p.Notes, "a container that is launched here has a pid namespace of its own")
+	}
 	for _, l := range w.Task.Labels {
 		if l.Module == "selinux" && slices.Contains(w.LSMs.V, "selinux") {
 			p.spec.Label = l.Value

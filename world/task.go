@@ -105,6 +105,15 @@ func containsByte(s string, b byte) bool {
 	return false
 }
 
+// Shares are namespaces that a container shares with the host.
+type Shares uint8
+
+const (
+	SharesNet Shares = 1 << iota
+	SharesPID
+	SharesIPC
+)
+
 // Task is the process that makes the call.
 type Task struct {
 	Cred      Cred
@@ -119,7 +128,8 @@ type Task struct {
 	MountNS   uint8
 	Devices   Devices
 	Labels    []Label
-	Fresh     bool // it is as execve left it: its capabilities follow from uid and bounding set
+	Shares    Shares // namespaces of the host
+	Fresh     bool   // it is as execve left it: its capabilities follow from uid and bounding set
 }
 
 // Label is what an input asks of a security module for the task.

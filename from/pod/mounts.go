@@ -334,6 +334,14 @@ func (b *builder) rest() error {
 	t.NoFile = world.Given(1<<20, b.Suppose("RLIMIT_NOFILE is not reached", ""))
 	t.OpenFDs = world.Given(3, at)
 	t.FDsAt, t.Fresh = at, true
+	for _, h := range []struct {
+		shared bool
+		bit    world.Shares
+	}{{b.p.Spec.HostNetwork, world.SharesNet}, {b.p.Spec.HostPID, world.SharesPID}, {b.p.Spec.HostIPC, world.SharesIPC}} {
+		if h.shared {
+			t.Shares |= h.bit
+		}
+	}
 	pipes := b.Miss("what the container's standard input, output and error lead to is not known", "--fd N=PATH")
 	for n := range 3 {
 		t.FDs = append(t.FDs, world.FD{N: n, At: pipes})
