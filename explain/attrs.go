@@ -115,8 +115,11 @@ func readlinkat(c *check.Check, call *syscalls.Call) story.Errno {
 	return vfs.Readlink(c, at(dfd(&a[0]), &a[1]), size(&a[3]))
 }
 
+// mountCall is mount(2): source, target, type, flags, data.
 func mountCall(c *check.Check, call *syscalls.Call) story.Errno {
-	return vfs.Mount(c, cwd(&call.Args[1]), call.Name)
+	a := call.Args
+	m := vfs.MountArgs{Target: cwd(&a[1]), Source: cwd(&a[0]), Type: a[2].Str, NoType: a[2].Fault, Flags: a[3].Val, Data: !a[4].Absent && !(a[4].Fault && a[4].Val == 0)}
+	return vfs.Mount(c, m)
 }
 
 // umount2 refuses flags that it does not know before it looks at the path.
@@ -129,5 +132,5 @@ func umount2(c *check.Check, call *syscalls.Call) story.Errno {
 	if a[1].Val&8 != 0 {
 		t.Flags = vfs.AtSymlinkNofollow
 	}
-	return vfs.Mount(c, t, call.Name)
+	return vfs.Umount(c, t, a[1].Val)
 }

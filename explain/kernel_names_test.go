@@ -265,6 +265,7 @@ var attrCases = []row{
 	{`readlink("")`, "ENOENT"},
 	{`mount("none", "point", "tmpfs", 0, NULL)`, "EPERM"},
 	{`mount("none", "none", "tmpfs", 0, NULL)`, "ENOENT"},
+	{`mount("f644", "point", NULL, MS_BIND, NULL)`, "EPERM"},
 	{`umount2("point", 0)`, "EPERM"},
 	{`umount2("none", 0)`, "ENOENT"},
 	{`umount2("point", 64)`, "EINVAL"},
@@ -337,5 +338,42 @@ func TestKernelNames(t *testing.T) {
 func TestKernelAttributes(t *testing.T) {
 	if dir, in := isolated(t); in {
 		eachFresh(t, dir, changeTasks, attrCases, changeLab)
+	}
+}
+
+// mountTasks: who may mount, and who may not.
+var mountTasks = []who{{name: "root", caps: world.AllCaps &^ world.Caps(24)}, {name: "stranger", uid: 1002, gid: 1002}}
+
+var mountCases = []row{
+	{`mount("none", "other", "tmpfs", 0, NULL)`, "- EPERM"},
+	{`mount("none", "other", "ramfs", MS_NOSUID, NULL)`, "- EPERM"},
+	{`mount("none", "f644", "tmpfs", 0, NULL)`, "ENOTDIR EPERM"},
+	{`mount("none", "none", "tmpfs", 0, NULL)`, "ENOENT"},
+	{`mount("none", "d700/none", "tmpfs", 0, NULL)`, "ENOENT EACCES"},
+	{`mount("none", "other", NULL, 0, NULL)`, "EINVAL EPERM"},
+	{`mount("d755", "other", NULL, MS_BIND, NULL)`, "- EPERM"},
+	{`mount("f644", "f666", NULL, MS_BIND, NULL)`, "- EPERM"},
+	{`mount("f644", "other", NULL, MS_BIND, NULL)`, "ENOTDIR EPERM"},
+	{`mount("d755", "f644", NULL, MS_BIND, NULL)`, "ENOTDIR EPERM"},
+	{`mount("gone", "other", NULL, MS_BIND, NULL)`, "ENOENT EPERM"},
+	{`mount("", "other", NULL, MS_BIND, NULL)`, "EINVAL EPERM"},
+	{`mount(NULL, "other", NULL, MS_BIND, NULL)`, "EINVAL EPERM"},
+	{`mount("d755", "other", NULL, MS_BIND|MS_REC, NULL)`, "- EPERM"},
+	{`mount("none", "point", NULL, MS_PRIVATE, NULL)`, "- EPERM"},
+	{`mount("none", "point", NULL, MS_SHARED|MS_REC, NULL)`, "- EPERM"},
+	{`mount("none", "point", NULL, MS_SHARED|MS_PRIVATE, NULL)`, "EINVAL EPERM"},
+	{`mount("none", "point", NULL, MS_SHARED|MS_RDONLY, NULL)`, "EINVAL EPERM"},
+	{`mount("none", "other", NULL, MS_SLAVE, NULL)`, "EINVAL EPERM"},
+	{`mount("none", "other", NULL, MS_REMOUNT|MS_BIND|MS_RDONLY, NULL)`, "EINVAL EPERM"},
+	{`mount("none", "point", NULL, MS_REMOUNT|MS_BIND|MS_NOSUID, NULL)`, "- EPERM"},
+	{`mount("none", "other", NULL, MS_REMOUNT, NULL)`, "EINVAL EPERM"},
+	{`umount2("other", 0)`, "EINVAL EPERM"},
+	{`umount2("f644", 0)`, "EINVAL EPERM"},
+	{`umount2("other", 64)`, "EINVAL"},
+}
+
+func TestKernelMountCalls(t *testing.T) {
+	if dir, in := isolated(t); in {
+		eachFresh(t, dir, mountTasks, mountCases, changeLab)
 	}
 }

@@ -126,6 +126,9 @@ const (
 	LinkDirectory
 	SymlinkMode
 	MountAPI
+	NotMountRoot
+	MountKind
+	MountArgument
 
 	numCodes
 )

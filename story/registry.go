@@ -663,8 +663,26 @@ var registry = [numCodes]Info{
 		Repro: "python3 -c \"import os; os.chmod(link, 0o600, follow_symlinks=False)\"",
 	},
 	MountAPI: {
-		ID: "OTH026", Gate: Other, Title: "the mount itself", Unknowns: "behind the capability the model does not know yet what {0} answers",
-		Facts: []FactInfo{{"call", KindString}}, Function: "path_mount", Errno: "EINVAL, EPERM, EBUSY and others", Releases: "all", Man: "mount(2)",
-		Long: "The lookup of the mount point and the capability that mount and umount2 ask for are known; the rules of the mount tree behind them are not modelled yet.",
+		ID: "OTH026", Gate: Other, Title: "the mount itself", Unknowns: "the model does not know yet what the mount itself answers: {0}",
+		Facts: []FactInfo{{"operation", KindString}}, Function: "path_mount", Errno: "EINVAL, EPERM, EBUSY and others", Releases: "all", Man: "mount(2)",
+		Long: "Lookup, capability, new tmpfs, bind mounts and propagation flags are known; other filesystems, moves, unmounting and what locked mounts forbid are not modelled yet.",
+	},
+	NotMountRoot: {
+		ID: "MNT011", Gate: Mount, Title: "the place must be a mount's root", Denies: "{obj} is no mount point",
+		Function: "do_remount, do_change_type, path_umount", Errno: "EINVAL", Releases: "all", Man: "mount(2)",
+		Long:  "Remounting, changing the propagation and unmounting work on a mount: the path must lead to its root.",
+		Repro: "umount /etc",
+	},
+	MountKind: {
+		ID: "MNT012", Gate: Mount, Title: "a directory is mounted on a directory, a file on a file", Denies: "{obj} has mode {0}, and what is mounted on it is of the other kind",
+		Facts: []FactInfo{{"mode", KindMode}}, Function: "graft_tree", Errno: "ENOTDIR", Releases: "all", Man: "mount(2)",
+		Long:  "Source and target of a bind mount are both directories, or both are not; a new filesystem's root is a directory.",
+		Repro: "mount --bind /etc /etc/passwd",
+	},
+	MountArgument: {
+		ID: "MNT013", Gate: Mount, Title: "the flags and arguments of mount", Denies: "the arguments do not go together: {0}",
+		Facts: []FactInfo{{"reason", KindString}}, Function: "path_mount", Errno: "EINVAL", Releases: "all", Man: "mount(2)",
+		Long:  "A new filesystem needs a type, a bind mount a source, and a change of the propagation names exactly one kind, with nothing but MS_REC and MS_SILENT beside it.",
+		Repro: "mount -o bind '' /mnt",
 	},
 }

@@ -75,27 +75,3 @@ func Readlink(c *check.Check, t Target, size int64) story.Errno {
 	}
 	return c.LSM.Change(c, n.Path, story.OpRead)
 }
-
-// Mount is path_mount and ksys_umount as far as the capability: the mount point is looked up first.
-func Mount(c *check.Check, t Target, name string) story.Errno {
-	p, err := t.object(c)
-	if err != 0 {
-		return err
-	}
-	if err := c.LSM.Change(c, p, story.OpMount); err != 0 {
-		return err
-	}
-	ns := world.UserNSID(0)
-	if int(c.W.Task.MountNS) < len(c.W.MountNS) {
-		ns = c.W.MountNS[c.W.Task.MountNS].Owner
-	}
-	if err := Capable(c, ns, kernel.CapSysAdmin, p, story.OpMount); err != 0 {
-		return err
-	}
-	s := story.Step{Code: story.MountAPI, Errno: story.EINVAL, Op: story.OpMount, Obj: p.Ref(), Val: [3]uint64{c.Word(name)}}
-	c.Unknown(s)
-	for _, e := range [...]story.Errno{story.EPERM, story.EBUSY, story.ENODEV, story.ENOENT, story.EACCES} {
-		c.MayEnd(e)
-	}
-	return 0
-}
