@@ -115,7 +115,7 @@ func (w *Workload) Container(name string) (*corev1.Container, string, error) {
 	}
 	var names []string
 	for _, f := range all {
-		if f.c.Name == name {
+		if name != "" && f.c.Name == name {
 			return f.c, f.path, nil
 		}
 		names = append(names, f.c.Name)

@@ -10,6 +10,9 @@ import (
 
 // validate refuses what the API server refuses of the fields that decide a syscall: no such Pod ever runs.
 func (b *builder) validate() error {
+	if b.c.Name == "" {
+		return b.p.Doc.Fail(b.path, "a container needs a name")
+	}
 	for _, f := range []func() error{b.validateVolumes, b.validateMounts, b.validateSecurity} {
 		if err := f(); err != nil {
 			return err
