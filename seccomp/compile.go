@@ -7,8 +7,8 @@ import (
 	"syscallstory/syscalls"
 )
 
-// Compile turns a resolved profile into a program: a branch on the ABI, then a binary search over ranges of numbers that
-// get the same answer, then the argument conditions of the few calls that have some. Rules that the kernel's release would
+// Compile turns a resolved profile into a program: a branch on the ABI, then a search over ranges of numbers that get the same
+// answer but for a few single numbers, then the argument conditions of the few calls that have some. Rules that the kernel's release would
 // decide are left out where the release is not known.
 func (r *Resolved) Compile() (Program, error) {
 	b := &builder{}
@@ -20,9 +20,8 @@ func (r *Resolved) Compile() (Program, error) {
 		if len(arch.abis) == 0 {
 			continue
 		}
-		b.rets = map[Action]int{}
-		ranges := r.ranges(arch.abis)
-		tree := b.search(ranges)
+		b.rets, b.leaves = map[Action]int{}, nil
+		tree := b.search(blocks(r.ranges(arch.abis)))
 		tree = b.emit(Insn{Code: ldAbs, K: 0}, tree)
 		top = b.branch(Insn{Code: jeqK, K: arch.audit}, tree, top)
 	}
@@ -78,7 +77,7 @@ func (r *Resolved) ranges(abis []syscalls.ABI) []span {
 			*last = s
 			continue
 		}
-		if last.rules == nil && s.rules == nil && last.action == s.action {
+		if last.same(s) {
 			continue
 		}
 		out = append(out, s)
@@ -120,8 +119,9 @@ func (r *Resolved) answer(name string) (Action, []*Rule) {
 
 // builder emits a program from its end: an instruction can jump only to what is already there.
 type builder struct {
-	code []Insn // reversed
-	rets map[Action]int
+	code   []Insn // reversed
+	rets   map[Action]int
+	leaves []leafAt
 }
 
 // A label is the number of instructions from the end of the program up to and including its target.
@@ -163,25 +163,127 @@ func (b *builder) branch(in Insn, yes, no int) int {
 	return len(b.code)
 }
 
-// search emits a balanced search for A among spans.
-func (b *builder) search(spans []span) int {
-	if len(spans) == 1 {
-		return b.leaf(spans[0])
-	}
-	mid := len(spans) / 2
-	low := b.search(spans[:mid])
-	high := b.search(spans[mid:])
-	return b.branch(Insn{Code: jgeK, K: spans[mid].first}, high, low)
+// block is consecutive spans that one answer serves but for single numbers, each of which is compared by itself.
+type block struct {
+	first  uint32
+	answer span
+	single []span
+	weight int // how many numbers of calls lie in it
 }
 
-// leaf emits the argument conditions of one span.
+// maxSingles bounds the comparisons that stand in a row in one block: they are made one after another.
+const maxSingles = 5
+
+// same reports whether two spans get the same answer.
+func (s span) same(t span) bool {
+	return s.action == t.action && slices.Equal(s.rules, t.rules)
+}
+
+// blocks divides the spans so that the fewest comparisons are needed: one between two blocks, and one for each single number.
+func blocks(spans []span) []block {
+	n := len(spans)
+	width := func(k int) uint32 {
+		if k+1 < n {
+			return spans[k+1].first - spans[k].first
+		}
+		return 1 << 31
+	}
+	const never = 1 << 30
+	cost := make([]int, n+1) // of the spans from k on
+	type choice struct{ end, base int }
+	best := make([]choice, n)
+	for k := n - 1; k >= 0; k-- {
+		cost[k] = never
+		for base := k; base < n && base <= k+1; base++ { // the answer is the first span's or, behind a single number, the second's
+			if base > k && width(k) != 1 {
+				break
+			}
+			singles := 0
+			for end := k; end < n; end++ {
+				if !spans[end].same(spans[base]) {
+					if width(end) != 1 {
+						break
+					}
+					if singles++; singles > maxSingles {
+						break
+					}
+				}
+				if end < base {
+					continue
+				}
+				c := singles + cost[end+1]
+				if end+1 < n {
+					c++
+				}
+				if c < cost[k] {
+					cost[k], best[k] = c, choice{end + 1, base}
+				}
+			}
+		}
+	}
+	var out []block
+	for k := 0; k < n; k = best[k].end {
+		b := block{first: spans[k].first, answer: spans[best[k].base]}
+		for i := k; i < best[k].end; i++ {
+			if !spans[i].same(b.answer) {
+				b.single = append(b.single, spans[i])
+			}
+			b.weight += int(min(width(i), 64))
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// search emits a search for A among blocks, split where about as many calls lie on either side.
+func (b *builder) search(list []block) int {
+	if len(list) == 1 {
+		next := b.leaf(list[0].answer)
+		for i := len(list[0].single) - 1; i >= 0; i-- {
+			s := list[0].single[i]
+			next = b.branch(Insn{Code: jeqK, K: s.first}, b.leaf(s), next)
+		}
+		return next
+	}
+	total, half, mid := 0, 0, 1
+	for _, x := range list {
+		total += x.weight + len(x.single)
+	}
+	for i, x := range list[:len(list)-1] {
+		half += x.weight + len(x.single)
+		if mid = i + 1; 2*half >= total {
+			break
+		}
+	}
+	if least := len(list) / 4; mid < least {
+		mid = least
+	} else if most := len(list) - least; mid > most {
+		mid = most
+	}
+	mid = max(1, min(mid, len(list)-1))
+	low := b.search(list[:mid])
+	high := b.search(list[mid:])
+	return b.branch(Insn{Code: jgeK, K: list[mid].first}, high, low)
+}
+
+// leaf emits the argument conditions of one span. Calls with the same conditions share them.
 func (b *builder) leaf(s span) int {
 	if s.rules == nil {
 		return b.ret(s.action)
 	}
+	for _, l := range b.leaves {
+		if l.span.same(s) && len(b.code)-l.label < 200 {
+			return l.label
+		}
+	}
 	next := b.ret(s.action)
 	for i := len(s.rules) - 1; i >= 0; i-- {
 		rule := s.rules[i]
+		if k := b.values(s.rules, i); k < i {
+			next = b.oneOf(s.rules[k:i+1], next)
+			i = k
+			continue
+		}
 		if rule.separate() {
 			for j := len(rule.Args) - 1; j >= 0; j-- {
 				next = b.cond(rule.Args[j], b.ret(rule.Action), next)
@@ -194,7 +296,41 @@ func (b *builder) leaf(s span) int {
 		}
 		next = yes
 	}
+	b.leaves = append(b.leaves, leafAt{s, next})
 	return next
+}
+
+// leafAt is where the conditions of a span were emitted.
+type leafAt struct {
+	span  span
+	label int
+}
+
+// values returns the first of the rules up to last that each ask whether the same argument has a value, with the same high
+// word and the same action.
+func (b *builder) values(rules []*Rule, last int) int {
+	alike := func(r *Rule) bool {
+		a, z := r.Args, rules[last].Args
+		return len(a) == 1 && len(z) == 1 && a[0].Op == EQ && z[0].Op == EQ && a[0].Index == z[0].Index && a[0].Value>>32 == z[0].Value>>32 && r.Action == rules[last].Action
+	}
+	k := last
+	for k > 0 && alike(rules[k]) && alike(rules[k-1]) {
+		k--
+	}
+	return k
+}
+
+// oneOf emits the comparison of one argument with several values: each of its words is loaded once.
+func (b *builder) oneOf(rules []*Rule, no int) int {
+	a := rules[0].Args[0]
+	yes := b.ret(rules[0].Action)
+	next := no
+	for i := len(rules) - 1; i >= 0; i-- {
+		next = b.branch(Insn{Code: jeqK, K: uint32(rules[i].Args[0].Value)}, yes, next)
+	}
+	low := b.emit(Insn{Code: ldAbs, K: 16 + 8*uint32(a.Index)}, next)
+	high := b.branch(Insn{Code: jeqK, K: uint32(a.Value >> 32)}, low, no)
+	return b.emit(Insn{Code: ldAbs, K: 20 + 8*uint32(a.Index)}, high)
 }
 
 // cond emits one condition on a 64-bit argument, which is loaded as two words.
