@@ -48,27 +48,28 @@ type span struct {
 	first  uint32
 	action Action
 	rules  []*Rule // strictest first; nil: the answer is constant
+	label  int     // instead of both, where to go on
 }
 
 // ranges lists the spans of an architecture's numbers in ascending order.
 func (r *Resolved) ranges(abis []syscalls.ABI) []span {
 	def := r.Profile.Default
-	spans := []span{{0, def, nil}}
+	spans := []span{{first: 0, action: def}}
 	next := uint32(0)
 	for _, abi := range abis {
 		for _, name := range syscalls.Names(abi) {
 			nr, _ := syscalls.Lookup(abi, name)
 			action, rules := r.answer(name)
 			if nr != next {
-				spans = append(spans, span{next, def, nil})
+				spans = append(spans, span{first: next, action: def})
 			}
-			spans = append(spans, span{nr, action, rules})
+			spans = append(spans, span{first: nr, action: action, rules: rules})
 			next = nr + 1
 		}
 	}
-	spans = append(spans, span{next, def, nil})
+	spans = append(spans, span{first: next, action: def})
 	if !slices.Contains(abis, syscalls.X32) && slices.Contains(abis, syscalls.X8664) {
-		spans = append(spans, span{syscalls.X32Bit, KillThread, nil})
+		spans = append(spans, span{first: syscalls.X32Bit, action: KillThread})
 	}
 	out := spans[:1]
 	for _, s := range spans[1:] {
@@ -172,11 +173,11 @@ type block struct {
 }
 
 // maxSingles bounds the comparisons that stand in a row in one block: they are made one after another.
-const maxSingles = 5
+const maxSingles = 3
 
 // same reports whether two spans get the same answer.
 func (s span) same(t span) bool {
-	return s.action == t.action && slices.Equal(s.rules, t.rules)
+	return s.action == t.action && s.label == t.label && slices.Equal(s.rules, t.rules)
 }
 
 // blocks divides the spans so that the fewest comparisons are needed: one between two blocks, and one for each single number.
@@ -268,7 +269,10 @@ func (b *builder) search(list []block) int {
 
 // leaf emits the argument conditions of one span. Calls with the same conditions share them.
 func (b *builder) leaf(s span) int {
-	if s.rules == nil {
+	switch {
+	case s.label != 0:
+		return s.label
+	case s.rules == nil:
 		return b.ret(s.action)
 	}
 	for _, l := range b.leaves {
@@ -306,30 +310,62 @@ type leafAt struct {
 	label int
 }
 
-// values returns the first of the rules up to last that each ask whether the same argument has a value, with the same high
-// word and the same action.
+// values returns the first of the rules up to last that each ask whether the same argument is a small value or below one, and
+// have the same action: together they are a set of numbers.
 func (b *builder) values(rules []*Rule, last int) int {
 	alike := func(r *Rule) bool {
 		a, z := r.Args, rules[last].Args
-		return len(a) == 1 && len(z) == 1 && a[0].Op == EQ && z[0].Op == EQ && a[0].Index == z[0].Index && a[0].Value>>32 == z[0].Value>>32 && r.Action == rules[last].Action
+		small := len(a) == 1 && (a[0].Op == EQ || a[0].Op == LT || a[0].Op == LE) && a[0].Value < 1<<32-1
+		return small && a[0].Index == z[0].Index && r.Action == rules[last].Action
 	}
 	k := last
-	for k > 0 && alike(rules[k]) && alike(rules[k-1]) {
+	for len(rules[last].Args) == 1 && k > 0 && alike(rules[k]) && alike(rules[k-1]) {
 		k--
 	}
 	return k
 }
 
-// oneOf emits the comparison of one argument with several values: each of its words is loaded once.
+// oneOf emits the search for an argument in the set of numbers that rules ask for. Each of its words is loaded once.
 func (b *builder) oneOf(rules []*Rule, no int) int {
 	a := rules[0].Args[0]
 	yes := b.ret(rules[0].Action)
-	next := no
-	for i := len(rules) - 1; i >= 0; i-- {
-		next = b.branch(Insn{Code: jeqK, K: uint32(rules[i].Args[0].Value)}, yes, next)
+	below := uint32(0) // numbers below it are in the set
+	var single []uint32
+	for _, r := range rules {
+		switch v := uint32(r.Args[0].Value); r.Args[0].Op {
+		case EQ:
+			single = append(single, v)
+		case LT:
+			below = max(below, v)
+		case LE:
+			below = max(below, v+1)
+		}
 	}
-	low := b.emit(Insn{Code: ldAbs, K: 16 + 8*uint32(a.Index)}, next)
-	high := b.branch(Insn{Code: jeqK, K: uint32(a.Value >> 32)}, low, no)
+	slices.Sort(single)
+	spans := []span{{first: 0, label: no}}
+	if below > 0 {
+		spans = []span{{first: 0, label: yes}, {first: below, label: no}}
+	}
+	for _, v := range single {
+		last := &spans[len(spans)-1]
+		switch {
+		case v < below || last.label == no && last.first > v:
+			continue // it is there already
+		case last.first == v: // right behind the number before
+			*last = span{first: v, label: yes}
+		default:
+			spans = append(spans, span{first: v, label: yes})
+		}
+		spans = append(spans, span{first: v + 1, label: no})
+	}
+	merged := spans[:1]
+	for _, s := range spans[1:] {
+		if !merged[len(merged)-1].same(s) {
+			merged = append(merged, s)
+		}
+	}
+	low := b.emit(Insn{Code: ldAbs, K: 16 + 8*uint32(a.Index)}, b.search(blocks(merged)))
+	high := b.branch(Insn{Code: jeqK, K: 0}, low, no)
 	return b.emit(Insn{Code: ldAbs, K: 20 + 8*uint32(a.Index)}, high)
 }
 
