@@ -106,28 +106,41 @@ type Check struct {
 	maybe     bool // an unknown check may make the call wait
 	decided   story.Step
 	denied    bool
-	Opened    Opened     // what an opening call has come to, or the name that was made
-	Removed   world.Path // the name that was removed or renamed
-	Changed   Changed    // what else has changed
-	muted     bool       // a check on behalf of another one: not recorded
+	Opened    Opened       // what an opening call has come to, or the name that was made
+	Removed   Removed      // the name that was removed or renamed
+	Changed   Changed      // what else has changed
+	Copied    []world.Path // what an overlay has copied up, a directory before what it holds
+	muted     bool         // a check on behalf of another one: not recorded
 	mutedMiss bool
 }
 
 // Opened is the file that a call opens; with a Name, one that it makes in the directory Path.
 type Opened struct {
-	Path world.Path
-	Name string
-	Mode uint16
+	Path  world.Path
+	Name  string
+	Mode  uint16
+	Flags uint64         // open's
+	Link  world.DentryID // what the new name is a link of
 }
 
-// Changed is a file whose attributes a call changes, or the directory that becomes the task's own or its root.
+// Removed is a name that a call removes or, where Opened has a name, moves there.
+type Removed struct {
+	Path     world.Path
+	Exchange world.DentryID // what takes its place
+	Whiteout bool           // a whiteout takes its place
+}
+
+// Changed is a file whose attributes a call changes, to what the filesystem keeps, or the directory that becomes the task's
+// own or its root.
 type Changed struct {
-	Path                    world.Path
-	Mode                    uint16
-	UID                     world.KUID
-	GID                     world.KGID
-	SetMode, SetUID, SetGID bool
-	Cwd, Root               bool
+	Path                             world.Path
+	Mode                             uint16
+	UID                              world.KUID
+	GID                              world.KGID
+	Size                             int64
+	SetMode, SetUID, SetGID, SetSize bool
+	Unsure                           bool // whether it has changed as asked is not known
+	Cwd, Root                        bool
 }
 
 // ErrnoSet is a set of errnos.
@@ -159,7 +172,7 @@ func (s *ErrnoSet) All() []story.Errno {
 // pass when they are met, which tells what would refuse next.
 func (c *Check) Reset(record bool, forgiven []story.Step) {
 	c.Cred = &c.W.Task.Cred
-	c.Depth, c.Opened, c.Removed, c.Changed = 0, Opened{}, world.Path{}, Changed{}
+	c.Depth, c.Opened, c.Removed, c.Changed, c.Copied = 0, Opened{}, Removed{}, Changed{}, c.Copied[:0]
 	c.rec, c.words, c.effects = c.rec[:0], c.words[:0], c.effects[:0]
 	c.recording, c.forgiven, c.forgave = record, forgiven, false
 	c.unsure, c.blocks, c.maybe, c.noStart, c.denied, c.muted = ErrnoSet{}, false, false, false, false, false

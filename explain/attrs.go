@@ -1,9 +1,8 @@
 package explain
 
 import (
-	"strings"
-
 	"syscallstory/check"
+	"syscallstory/namei"
 	"syscallstory/story"
 	"syscallstory/syscalls"
 	"syscallstory/vfs"
@@ -64,15 +63,8 @@ func utimensat(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
 	t := at(dfd(&a[0]), &a[1])
 	t.Flags = a[3].Val
-	t.FD = a[1].Fault && a[1].Val == 0 // futimens
-	times := vfs.TimesSet
-	switch text := a[2].Str; {
-	case a[2].Fault && a[2].Val == 0, strings.Count(text, "UTIME_NOW") == 2:
-		times = vfs.TimesNow
-	case strings.Count(text, "UTIME_OMIT") == 2:
-		times = vfs.TimesOmit
-	}
-	return vfs.Utimes(c, t, times)
+	t.FD = isNull(&a[1]) && t.DFD != namei.AtFDCWD // futimens
+	return vfs.Utimes(c, t, vfs.Times{Given: !isNull(&a[2]), Nsec: [2]uint64{a[2].How[0], a[2].How[1]}, Lost: a[2].Fault && !isNull(&a[2])})
 }
 
 func truncate(c *check.Check, call *syscalls.Call) story.Errno {

@@ -100,9 +100,15 @@ func (j *Judge) declare(call *syscalls.Call) func() {
 		if a.FDPath == "" || int32(a.Val) < 0 {
 			continue
 		}
+		p, _, st := j.w.Resolve(t.Root, t.Cwd, a.FDPath)
+		there := st == world.Present && strings.HasPrefix(a.FDPath, "/")
+		if f := t.FDByNumber(int(a.Val)); f != nil && there && f.Path == p {
+			continue
+		}
 		t.FDs = slices.DeleteFunc(slices.Clone(t.FDs), func(f world.FD) bool { return f.N == int(a.Val) })
-		if p, _, st := j.w.Resolve(t.Root, t.Cwd, a.FDPath); st == world.Present && strings.HasPrefix(a.FDPath, "/") {
-			t.FDs = append(t.FDs, world.FD{N: int(a.Val), Path: p, At: j.w.Text("the call's own text")})
+		if there {
+			how := j.w.Miss(fmt.Sprintf("how descriptor %d was opened is not known", a.Val), "--fd with the flags of its open")
+			t.FDs = append(t.FDs, world.FD{N: int(a.Val), Path: p, FlagsAt: how, At: j.w.Text("the call's own text")})
 			continue
 		}
 		t.FDs = append(t.FDs, world.FD{N: int(a.Val), At: j.w.Miss("what descriptor "+a.String()+" leads to is not known", "--rootfs and --host-root with that file")})

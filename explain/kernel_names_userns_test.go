@@ -141,5 +141,6 @@ func TestKernelNamesIDMapped(t *testing.T) {
 	eachFreshOf(t, dir, changeIDFiles, tasks, changeIDCases, func(l *lab) {
 		l.children, l.UserNS = base.children, base.UserNS
 		l.idmap("src", "id", 1, 0)
+		l.twins = [][2]string{{"/src", "/id"}}
 	})
 }

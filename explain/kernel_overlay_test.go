@@ -46,7 +46,7 @@ func (l *lab) overlay(u *union) {
 		m.RUID, m.EUID, m.SUID, m.FSUID = world.KUID(id), world.KUID(id), world.KUID(id), world.KUID(id)
 		m.RGID, m.EGID, m.SGID, m.FSGID = world.KGID(id), world.KGID(id), world.KGID(id), world.KGID(id)
 	}
-	sb.Overlay = &world.Overlay{Mounter: m, UserXattr: u.marks, Shift: u.shift}
+	sb.Overlay = &world.Overlay{Mounter: m, UserXattr: u.marks, Shift: u.shift, Redirect: world.Given(redirects(), at)}
 	layer := func(p string) world.DentryID {
 		return l.FS.SB(l.filesystem(world.SB{Type: "tmpfs", Name: p}, l.path(p))).Root
 	}
@@ -62,6 +62,12 @@ func (l *lab) overlay(u *union) {
 		sb.Overlay.Names = append(sb.Overlay.Names, p)
 	}
 	l.attach(u.point, world.Mount{SB: overlay.Merger{}.NewOverlay(l.FS, sb), Flags: u.flags})
+}
+
+// redirects reads the kernel's default of redirect_dir.
+func redirects() bool {
+	b, err := os.ReadFile("/sys/module/overlay/parameters/redirect_dir")
+	return err == nil && strings.TrimSpace(string(b)) == "Y"
 }
 
 // mount makes the upper layer and mounts.

@@ -27,12 +27,7 @@ func rawCall(call *syscalls.Call) (uintptr, syscall.Errno) {
 			how := &unix.OpenHow{Flags: a.How[0], Mode: a.How[1], Resolve: a.How[2]}
 			keep, regs[i] = append(keep, how), uintptr(unsafe.Pointer(how))
 		case call.Name == "utimensat" && i == 2 && !a.Fault:
-			t := new([2]unix.Timespec) // explicit times: the beginning of 1970
-			for k, word := range []string{"UTIME_NOW", "UTIME_OMIT"} {
-				if strings.Count(a.Str, word) == 2 {
-					t[0].Nsec, t[1].Nsec = int64(1<<30-1-k), int64(1<<30-1-k)
-				}
-			}
+			t := &[2]unix.Timespec{{Nsec: int64(a.How[0])}, {Nsec: int64(a.How[1])}}
 			keep, regs[i] = append(keep, t), uintptr(unsafe.Pointer(t))
 		case strings.HasPrefix(call.Name, "readlink") && a.Kind == syscalls.Int && a.Absent:
 			regs[i] = 512

@@ -306,6 +306,7 @@ func copyUpOne(c *check.Check, p world.Path, truncate bool) story.Errno {
 		return c.Deny(story.Step{Code: story.UserNSCopyUp, Errno: story.EOVERFLOW, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At},
 			Val: [3]uint64{uint64(ino.UID)<<32 | uint64(ino.GID), uint64(ov.Mounter.UserNS)}})
 	}
+	c.Copied = append(c.Copied, p)
 	if !c.Recording() {
 		return 0
 	}

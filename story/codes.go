@@ -129,6 +129,11 @@ const (
 	NotMountRoot
 	MountKind
 	MountArgument
+	DescriptorFlags
+	TimesUnknown
+	FileSize
+	LinkDescriptor
+	RenameFlags
 
 	numCodes
 )

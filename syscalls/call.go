@@ -23,6 +23,7 @@ const (
 	How                 // openat2's structure
 	Out                 // an address that the kernel writes to
 	Pointer             // any other address
+	Times               // utimensat's two times
 )
 
 var kindSets = map[Kind]*flagSet{Open: openFlags, Mode: fileModes, At: atFlags, Access: accessModes, Eaccess: accessFlags, Rename: renameFlags,
@@ -35,9 +36,9 @@ type Arg struct {
 	Str  string // the string that an address leads to
 	// Fault says that the address leads nowhere: NULL, or a bare address where a string is needed.
 	Fault  bool
-	FDPath string // 3</path>: the descriptor was declared to refer to this path
-	How    [3]uint64
-	Absent bool // optional and not written
+	FDPath string    // 3</path>: the descriptor was declared to refer to this path
+	How    [3]uint64 // openat2's flags, mode and resolve; the nanoseconds of two times
+	Absent bool      // optional and not written
 }
 
 // Call is one syscall with its decoded arguments.
@@ -53,7 +54,7 @@ type Call struct {
 const optional = 0x80
 
 var kinds = map[string]Kind{"int": Int, "fd": FD, "path": Path, "text": Text, "open": Open, "mode": Mode, "at": At, "access": Access, "eaccess": Eaccess, "rename": Rename,
-	"mount": Mount, "umount": Umount, "clone": Clone, "statx": Statx, "how": How, "out": Out, "ptr": Pointer}
+	"mount": Mount, "umount": Umount, "clone": Clone, "statx": Statx, "how": How, "out": Out, "ptr": Pointer, "times": Times}
 
 // signature returns the types of a call's arguments, nil where the model does not know them.
 func signature(name string) []Kind {
@@ -82,7 +83,7 @@ var specs = map[string]string{
 	"rename": "path path", "renameat": "fd path fd path", "renameat2": "fd path fd path rename", "link": "path path", "linkat": "fd path fd path at",
 	"symlink": "text path", "symlinkat": "text fd path", "chdir": "path", "fchdir": "fd", "chroot": "path", "truncate": "path int", "ftruncate": "fd int",
 	"chmod": "path mode", "fchmod": "fd mode", "fchmodat": "fd path mode", "fchmodat2": "fd path mode at",
-	"chown": "path int int", "lchown": "path int int", "fchown": "fd int int", "fchownat": "fd path int int at", "utimensat": "fd path ptr at?",
+	"chown": "path int int", "lchown": "path int int", "fchown": "fd int int", "fchownat": "fd path int int at", "utimensat": "fd path times at?",
 	"mount": "text path text mount ptr?", "umount2": "path umount", "pivot_root": "path path", "unshare": "clone", "setns": "fd clone",
 	"execve": "path ptr? ptr?", "execveat": "fd path ptr? ptr? at?",
 }
@@ -96,7 +97,7 @@ func (c *Call) Registers() (regs [6]uint64, unknown uint8) {
 		switch {
 		case a.Absent:
 			unknown |= 1 << i
-		case a.Kind == Path || a.Kind == Text || a.Kind == How || a.Kind == Out || a.Kind == Pointer:
+		case a.Kind == Path || a.Kind == Text || a.Kind == How || a.Kind == Out || a.Kind == Pointer || a.Kind == Times:
 			regs[i] = a.Val
 			if a.Val == 1 {
 				unknown |= 1 << i

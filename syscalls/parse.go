@@ -232,6 +232,10 @@ func (p *parser) openMode(c *Call, end int) {
 			*a = Arg{Kind: Int, Val: 24}
 		case a.Kind == At:
 			*a = Arg{Kind: At}
+		case a.Kind == Int && strings.HasPrefix(c.Name, "mknod"):
+			if typ := c.Args[i-1].Val & 0o170000; typ == 0o020000 || typ == 0o060000 {
+				p.fail(end, nil, "a device needs its number behind the mode, as makedev(1, 3)")
+			}
 		case a.Kind == Statx:
 			*a = Arg{Kind: Statx, Val: 0x7ff}
 		}
@@ -259,6 +263,8 @@ func (p *parser) arg(kind Kind, typed bool) Arg {
 		return a
 	case p.peek() == '{' && kind == How:
 		return p.how()
+	case p.peek() == '[' && kind == Times:
+		return p.times()
 	case p.peek() == '{' || p.peek() == '[' || strings.HasPrefix(p.rest(), "~["):
 		if typed && kind != Out && kind != Pointer {
 			p.fail(start, nil, "a structure is not expected here")
@@ -274,7 +280,7 @@ func (p *parser) arg(kind Kind, typed bool) Arg {
 		return a
 	}
 	switch kind {
-	case Path, Text, How, Out, Pointer:
+	case Path, Text, How, Out, Pointer, Times:
 		a.Val, a.Fault = p.number(start), true
 		if kind == Path || kind == Text {
 			if !strings.HasPrefix(p.in[start:], "0x") {
@@ -467,6 +473,47 @@ func (p *parser) balanced() {
 		}
 	}
 	p.fail(start, nil, "the structure is not closed")
+}
+
+// times reads utimensat's array: structures, of which the nanoseconds count, or UTIME_NOW and UTIME_OMIT.
+func (p *parser) times() Arg {
+	start := p.pos
+	a := Arg{Kind: Times, Val: 1}
+	p.pos++
+	for i := range 2 {
+		p.space()
+		if i > 0 && !p.accept(",") {
+			p.fail(p.pos, nil, "utimensat takes two times")
+		}
+		p.space()
+		if p.accept("{") {
+			p.field("tv_sec")
+			p.space()
+			if !p.accept(",") {
+				p.fail(p.pos, nil, "a time has seconds and nanoseconds")
+			}
+			a.How[i] = p.field("tv_nsec")
+			p.space()
+			if !p.accept("}") {
+				p.fail(p.pos, nil, "the time is not closed with }")
+			}
+			continue
+		}
+		a.How[i] = p.scalar(p.pos)
+	}
+	p.space()
+	if !p.accept("]") {
+		p.fail(p.pos, nil, "the times are not closed with ]")
+	}
+	a.Str = p.in[start:p.pos]
+	return a
+}
+
+// field reads a number with or without its name.
+func (p *parser) field(name string) uint64 {
+	p.space()
+	p.accept(name + "=")
+	return p.scalar(p.pos)
 }
 
 // how reads openat2's structure.

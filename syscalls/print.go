@@ -58,7 +58,7 @@ func (a *Arg) String() string {
 			s += ", mode=0" + strconv.FormatUint(a.How[1], 8)
 		}
 		return s + ", resolve=" + resolveFlags.text(a.How[2]) + "}"
-	case Out, Pointer:
+	case Out, Pointer, Times:
 		if a.Str != "" {
 			return a.Str
 		}

@@ -13,10 +13,15 @@ func Chdir(c *check.Check, t Target, root bool) story.Errno {
 	var n namei.Walk
 	p := world.Path{}
 	if t.FD {
-		var err story.Errno
-		if p, err = t.object(c); err != 0 {
-			return err
+		f, e := descriptor(c, t.DFD) // fdget_raw: O_PATH will do
+		if f == nil {
+			if e == 0 {
+				c.MayEnd(story.ENOTDIR)
+				c.MayEnd(story.EACCES)
+			}
+			return e
 		}
+		p = f.Path
 		ino := c.W.FS.I(p.Dentry)
 		s := story.Step{Code: story.WantDirectory, Errno: story.ENOTDIR, Op: story.OpSearch, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{uint64(ino.Mode)}}
 		switch {
@@ -72,6 +77,9 @@ func Readlink(c *check.Check, t Target, size int64) story.Errno {
 		c.Unknown(s)
 	case !ino.Is(world.TypeLink):
 		return c.Refuse(s)
+	case ino.Magic: // proc_pid_readlink has a check of its own
+		c.Unknown(story.Step{Code: story.SymlinkMagic, Errno: story.EACCES, Op: story.OpRead, Obj: n.Path.Ref()})
+		c.MayEnd(story.ENOENT)
 	}
 	return c.LSM.Change(c, n.Path, story.OpRead)
 }

@@ -48,7 +48,7 @@ func (e *entry) find(c *check.Check) story.Errno {
 
 // special refuses a last component that is no name.
 func (e *entry) special(c *check.Check, errno story.Errno, op story.Op) story.Errno {
-	last := map[namei.LastType]string{namei.LastRoot: "/", namei.LastDot: ".", namei.LastDotDot: ".."}[e.walk.LastType]
+	last := [...]string{namei.LastRoot: "/", namei.LastDot: ".", namei.LastDotDot: ".."}[e.walk.LastType]
 	return c.Refuse(story.Step{Code: story.LastSpecial, Errno: errno, Op: op, Obj: e.dir.Ref(), Val: [3]uint64{c.Word(last)}})
 }
 
@@ -177,7 +177,7 @@ func Mknod(c *check.Check, t Target, mode, dev uint64) story.Errno {
 	if err := operation(c, e.dir); err != 0 {
 		return err
 	}
-	if device {
+	if device && !(typ == world.TypeChar && dev == 0 && c.W.FS.SBOf(e.dir.Dentry).Overlay == nil) {
 		major, minor := uint32(dev>>8&0xfff|dev>>32&^0xfff), uint32(dev&0xff|dev>>12&^0xff)
 		if sb := c.W.FS.SBOf(e.dir.Dentry); sb.Overlay != nil && typ == world.TypeChar && dev == 0 {
 			return Invalid(c, story.EPERM, "overlayfs keeps the device 0:0 for its whiteouts")
@@ -328,7 +328,7 @@ func (e *entry) removed(c *check.Check) story.Errno {
 			return err
 		}
 	}
-	c.Removed = e.path()
+	c.Removed = check.Removed{Path: e.path()}
 	e.effect(c, "removed")
 	return 0
 }
@@ -346,10 +346,7 @@ func Unlink(c *check.Check, t Target) story.Errno {
 		return err
 	}
 	if e.walk.Slash {
-		if c.W.FS.I(e.dentry).Is(world.TypeDir) {
-			return kindOf(c, e.path(), false)
-		}
-		return kindOf(c, e.path(), true)
+		return e.slash(c)
 	}
 	if err := c.LSM.Change(c, e.dir, story.OpRemove); err != 0 {
 		return err
@@ -361,6 +358,19 @@ func Unlink(c *check.Check, t Target) story.Errno {
 		return err
 	}
 	return e.removed(c)
+}
+
+// slash is the end of do_unlinkat for a path that ends in a slash: whatever the name is, it is refused.
+func (e *entry) slash(c *check.Check) story.Errno {
+	ino := c.W.FS.I(e.dentry)
+	s := story.Step{Code: story.VictimDirectory, Errno: story.ENOTDIR, Op: story.OpRemove, Obj: e.path().Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{uint64(ino.Mode)}}
+	switch {
+	case ino.Known&world.KnownType == 0:
+		c.MayEnd(story.EISDIR)
+	case ino.Is(world.TypeDir):
+		s.Errno = story.EISDIR
+	}
+	return c.Refuse(s)
 }
 
 // toRemove wants to write and looks the victim up.

@@ -86,7 +86,7 @@ func Open(c *check.Check, how How) story.Errno {
 	case o.flags&OPath != 0:
 		var n namei.Walk
 		e := n.At(c, how.DFD, how.Path, o.lookup)
-		c.Opened.Path = n.Path
+		c.Opened.Path, c.Opened.Flags = n.Path, o.flags
 		return e
 	}
 	return o.pathOpenat(c, how)
@@ -364,7 +364,7 @@ func mayMapTask(c *check.Check, dir world.Path, asks kernel.Answer) story.Errno 
 
 // finish is do_open.
 func (o *open) finish(c *check.Check, how How, n *namei.Walk, dir world.Path) story.Errno {
-	c.Opened.Path = n.Path
+	c.Opened.Path, c.Opened.Flags = n.Path, o.flags
 	if o.created {
 		c.Opened.Name, c.Opened.Mode = n.Last, uint16(how.Mode&0o7777)
 		return c.LSM.FileOpen(c, n.Path)
@@ -513,9 +513,11 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 		if e := c.LSM.FileTruncate(c, p); e != 0 {
 			return e
 		}
+		c.Changed = check.Changed{Path: p, SetSize: true}
 		if c.Recording() {
 			c.Effect(story.Effect{Kind: "truncated", Path: c.W.PathText(p)})
 		}
+		dropPrivileges(c, p)
 	}
 	return 0
 }

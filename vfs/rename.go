@@ -39,6 +39,11 @@ func Link(c *check.Check, old, target Target) story.Errno {
 	if old.Flags&0x400 == 0 {
 		old.Flags |= AtSymlinkNofollow
 	}
+	if old.Flags&AtEmptyPath != 0 && old.Path == "" && !old.Null {
+		if err := linkDescriptor(c, old.DFD); err != 0 {
+			return err
+		}
+	}
 	var n namei.Walk
 	if err := old.at(c, &n); err != 0 {
 		return err
@@ -73,12 +78,27 @@ func Link(c *check.Check, old, target Target) story.Errno {
 	if ino.Is(world.TypeDir) {
 		return c.Refuse(s)
 	}
+	if ino.Known&world.KnownType == 0 {
+		c.Unknown(s)
+	}
 	if ops := c.Ops[ino.SB]; ops != nil {
 		if err := ops.CopyUp(c, src, false); err != 0 {
 			return err
 		}
 	}
-	return e.made(c, 0)
+	err := e.made(c, 0)
+	c.Opened.Link = src.Dentry
+	return err
+}
+
+// linkDescriptor is path_init's LOOKUP_LINKAT_EMPTY: the descriptor was opened with the very credentials that the task has,
+// or the task has CAP_DAC_READ_SEARCH where they count.
+func linkDescriptor(c *check.Check, fd int) story.Errno {
+	if fd == namei.AtFDCWD || cred.Capable(c.W, c.Cred, 0, kernel.CapDacReadSearch) == kernel.Yes {
+		return 0
+	}
+	c.Unknown(story.Step{Code: story.LinkDescriptor, Errno: story.ENOENT, Op: story.OpCreate, Fact: [3]story.Origin{c.Cred.EffectiveAt}, Val: [3]uint64{uint64(int64(fd))}})
+	return 0
 }
 
 // mayLink is may_linkat: fs.protected_hardlinks.
@@ -281,6 +301,9 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 			return err
 		}
 	}
+	if err := renameFlags(c, from, flags); err != 0 {
+		return err
+	}
 	if err := renameOverlay(c, from, to, flags); err != 0 {
 		return err
 	}
@@ -289,14 +312,44 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 			return err
 		}
 	}
-	c.Removed, c.Opened = from.path(), check.Opened{Path: to.dir, Name: to.name}
-	if exchange {
+	c.Removed, c.Opened = check.Removed{Path: from.path(), Whiteout: flags&RenameWhiteout != 0}, check.Opened{Path: to.dir, Name: to.name}
+	switch {
+	case exchange:
+		c.Removed.Exchange = to.dentry
 		from.effect(c, "renamed")
+		to.effect(c, "renamed")
+		return 0
+	case c.Removed.Whiteout:
+		from.effect(c, "renamed")
+	default:
+		from.effect(c, "removed")
+	}
+	if to.dentry != 0 {
+		to.effect(c, "renamed") // another file has this name now
 		return 0
 	}
-	from.effect(c, "removed")
-	if to.dentry == 0 {
-		to.effect(c, "created")
+	to.effect(c, "created")
+	return 0
+}
+
+// renameFlags is the filesystem's own look at the flags.
+func renameFlags(c *check.Check, from *entry, flags uint64) story.Errno {
+	sb := c.W.FS.SBOf(from.dentry)
+	s := story.Step{Code: story.RenameFlags, Errno: story.EINVAL, Op: story.OpRemove, Obj: from.path().Ref(), Fact: [3]story.Origin{sb.At}}
+	if c.Recording() {
+		s.Val[0] = c.Word(sb.Type)
+	}
+	switch sb.Type {
+	case "tmpfs", "ext4", "xfs", "btrfs":
+		return 0
+	case "ramfs", "overlay":
+		if flags&RenameWhiteout != 0 {
+			return c.Refuse(s)
+		}
+		return 0
+	}
+	if flags != 0 {
+		c.Unknown(s)
 	}
 	return 0
 }
@@ -308,26 +361,46 @@ func renameOverlay(c *check.Check, from, to *entry, flags uint64) story.Errno {
 	if sb.Overlay == nil {
 		return 0
 	}
-	if flags&RenameWhiteout != 0 {
-		return Invalid(c, story.EINVAL, "overlayfs has no RENAME_WHITEOUT")
+	exchange := flags&RenameExchange != 0
+	if err := canMove(c, from); err != 0 {
+		return err
 	}
-	lower := func(e *entry) bool {
-		ino := fs.I(e.dentry)
-		return ino.Is(world.TypeDir) && (ino.Layer != overlay.Upper || len(ino.Layers) > 1)
-	}
-	for _, e := range []*entry{from, to} {
-		if e == to && (to.dentry == 0 || flags&RenameExchange == 0) {
-			continue
-		}
-		if lower(e) {
-			return c.Deny(story.Step{Code: story.OverlayRename, Errno: story.EXDEV, Op: story.OpRemove, Obj: e.path().Ref(), Fact: [3]story.Origin{fs.I(e.dentry).At}})
+	if exchange {
+		if err := canMove(c, to); err != 0 {
+			return err
 		}
 	}
 	ops := c.Ops[fs.I(from.dentry).SB]
-	for _, p := range []world.Path{from.path(), to.dir} {
-		if err := ops.CopyUp(c, p, false); err != 0 {
-			return err
-		}
+	if err := ops.CopyUp(c, from.path(), false); err != 0 {
+		return err
+	}
+	if err := ops.CopyUp(c, to.dir, false); err != 0 {
+		return err
+	}
+	if exchange {
+		return ops.CopyUp(c, to.path(), false)
+	}
+	return 0
+}
+
+// canMove is ovl_can_move: a directory of which a lower layer has a part stays where it is, unless the overlay writes
+// redirects.
+func canMove(c *check.Check, e *entry) story.Errno {
+	fs := c.W.FS
+	ino := fs.I(e.dentry)
+	redirect := fs.SB(ino.SB).Overlay.Redirect
+	if ino.Known&world.KnownType != 0 && !ino.Is(world.TypeDir) || ino.Layer == overlay.Upper && len(ino.Layers) <= 1 || redirect.Known() && redirect.V {
+		return 0
+	}
+	s := story.Step{Code: story.OverlayRename, Errno: story.EXDEV, Op: story.OpRemove, Obj: e.path().Ref(), Fact: [3]story.Origin{ino.At, redirect.At}}
+	switch {
+	case !redirect.Known():
+		s.Fact[0] = redirect.At
+		c.Unknown(s)
+	case ino.Known&world.KnownType == 0 || ino.Layer == 0:
+		c.Unknown(s)
+	default:
+		return c.Deny(s)
 	}
 	return 0
 }

@@ -148,8 +148,9 @@ type Overlay struct {
 	Lower     []DentryID
 	Names     []string // of the lower layers
 	Mounter   Cred
-	UserXattr bool  // mounted with userxattr: its marks are user.overlay.*
-	Shift     IDMap // map with which the lower layers are mounted, nil for none
+	UserXattr bool       // mounted with userxattr: its marks are user.overlay.*
+	Shift     IDMap      // map with which the lower layers are mounted, nil for none
+	Redirect  Fact[bool] // redirect_dir: directories of lower layers can be renamed
 }
 
 // Merger makes overlay filesystems; package overlay implements it, so that an input can build a world without knowing how

@@ -29,10 +29,11 @@ func (c *Cred) InGroup(k KGID) bool {
 
 // FD is an open descriptor.
 type FD struct {
-	N     int
-	Path  Path
-	Flags uint64 // open's
-	At    story.Origin
+	N       int
+	Path    Path
+	Flags   uint64       // open's
+	FlagsAt story.Origin // unknown: how it was opened is not known
+	At      story.Origin
 }
 
 // Filter is a seccomp filter as an input names it; it is compiled when a judge is bound.

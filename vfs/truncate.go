@@ -1,0 +1,124 @@
+package vfs
+
+import (
+	"syscallstory/check"
+	"syscallstory/cred"
+	"syscallstory/kernel"
+	"syscallstory/mount"
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// Truncate is vfs_truncate and do_ftruncate: the permission to write comes before a read-only mount.
+func Truncate(c *check.Check, t Target, length int64) story.Errno {
+	if length < 0 {
+		return Invalid(c, story.EINVAL, "the length is negative")
+	}
+	p, err := t.object(c)
+	if err != 0 || lost(c, t, p, story.EINVAL, story.EPERM) {
+		return err
+	}
+	ino := c.W.FS.I(p.Dentry)
+	s := story.Step{Code: story.TruncateType, Errno: story.EINVAL, Op: story.OpWrite, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{uint64(ino.Mode)}}
+	switch {
+	case ino.Known&world.KnownType == 0:
+		c.Unknown(s)
+		if !t.FD {
+			c.MayEnd(story.EISDIR)
+		}
+	case !t.FD && ino.Is(world.TypeDir):
+		s.Errno = story.EISDIR
+		return c.Refuse(s)
+	case !ino.Is(world.TypeReg):
+		return c.Refuse(s)
+	}
+	if t.FD {
+		err = openForWriting(c, t.DFD)
+	} else if err = c.Hooks.InodePermission(c, c.Cred, p, check.MayWrite); err == 0 {
+		err = mount.WantWrite(c, p, story.OpWrite)
+	}
+	if err != 0 {
+		return err
+	}
+	if ino.Attr&world.AttrAppend != 0 {
+		if err := c.Deny(story.Step{Code: story.AppendOnly, Errno: story.EPERM, Op: story.OpWrite, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}); err != 0 {
+			return err
+		}
+	}
+	if !t.FD {
+		if err := writeAccess(c, p); err != 0 {
+			return err
+		}
+	}
+	if err := c.LSM.FileTruncate(c, p); err != 0 {
+		return err
+	}
+	if err := tooBig(c, p, length); err != 0 {
+		return err
+	}
+	return truncated(c, p, length)
+}
+
+// openForWriting is do_ftruncate's look at FMODE_WRITE.
+func openForWriting(c *check.Check, fd int) story.Errno {
+	f := c.W.Task.FDByNumber(fd)
+	s := story.Step{Code: story.DescriptorFlags, Errno: story.EINVAL, Op: story.OpWrite, Obj: f.Path.Ref(), Fact: [3]story.Origin{f.At}, Val: [3]uint64{uint64(int64(fd)), c.Word("O_RDONLY")}}
+	switch {
+	case f.FlagsAt&story.Missing != 0:
+		s.Fact[0] = f.FlagsAt
+		c.Unknown(s)
+	case (f.Flags&OAccMode+1)&2 == 0:
+		return c.Refuse(s)
+	}
+	return 0
+}
+
+// tooBig is inode_newsize_ok: filesystems have files of a terabyte and less; what is above depends on the filesystem.
+func tooBig(c *check.Check, p world.Path, length int64) story.Errno {
+	ino := c.W.FS.I(p.Dentry)
+	sb := c.W.FS.SB(ino.SB)
+	if length <= 1<<40 || sb.Type == "tmpfs" || ino.Known&world.KnownSize != 0 && length <= ino.Size {
+		return 0
+	}
+	c.Unknown(story.Step{Code: story.FileSize, Errno: story.EFBIG, Op: story.OpWrite, Obj: p.Ref(), Fact: [3]story.Origin{sb.At}, Val: [3]uint64{uint64(length), c.Word(sb.Type)}})
+	return 0
+}
+
+// truncated is do_truncate: overlayfs copies the file up with all that it holds, and setuid and setgid may go.
+func truncated(c *check.Check, p world.Path, length int64) story.Errno {
+	if ops := c.Ops[c.W.FS.I(p.Dentry).SB]; ops != nil {
+		if err := ops.CopyUp(c, p, false); err != 0 {
+			return err
+		}
+	}
+	c.Changed = check.Changed{Path: p, Size: length, SetSize: true}
+	if c.Recording() {
+		c.Effect(story.Effect{Kind: "truncated", Path: c.W.PathText(p)})
+	}
+	dropPrivileges(c, p)
+	return 0
+}
+
+// dropPrivileges is dentry_needs_remove_privs: who changes what a file holds takes setuid and setgid away, unless he has
+// CAP_FSETID in the initial user namespace.
+func dropPrivileges(c *check.Check, p world.Path) {
+	ino := c.W.FS.I(p.Dentry)
+	if ino.Known&world.KnownPerm == 0 || !ino.Is(world.TypeReg) || ino.Mode&0o6000 == 0 {
+		return
+	}
+	uid, gid := ids(c.W, p, ino)
+	kill, sure := dropSetid(c, ino.Mode, uid, gid)
+	if kill == 0 {
+		return
+	}
+	switch cred.Capable(c.W, c.Cred, 0, kernel.CapFsetid) {
+	case kernel.Yes:
+		return
+	case kernel.NotKnown:
+		sure = false
+	}
+	c.Changed.Mode, c.Changed.SetMode, c.Changed.Unsure = ino.Mode&0o7777&^kill, true, !sure
+	if c.Recording() && sure {
+		c.Effect(story.Effect{Kind: "mode", Path: c.W.PathText(p)})
+	}
+}
