@@ -8,9 +8,7 @@ import (
 	"syscallstory/vfs"
 )
 
-// Routes of calls that change attributes, sizes and the task's directories: fs/open.c, fs/utimes.c, fs/stat.c.
-
-func fd(a *syscalls.Arg) vfs.Target { return vfs.Target{DFD: dfd(a), FD: true} }
+// Routes of calls that change attributes and sizes: fs/open.c, fs/utimes.c.
 
 func chmod(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
@@ -75,54 +73,4 @@ func truncate(c *check.Check, call *syscalls.Call) story.Errno {
 func ftruncate(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
 	return vfs.Truncate(c, fd(&a[0]), int64(a[1].Val))
-}
-
-func chdir(c *check.Check, call *syscalls.Call) story.Errno {
-	return vfs.Chdir(c, cwd(&call.Args[0]), false)
-}
-
-func fchdir(c *check.Check, call *syscalls.Call) story.Errno {
-	return vfs.Chdir(c, fd(&call.Args[0]), false)
-}
-
-func chroot(c *check.Check, call *syscalls.Call) story.Errno {
-	return vfs.Chdir(c, cwd(&call.Args[0]), true)
-}
-
-// size is readlink's third argument; what is not written is big enough.
-func size(a *syscalls.Arg) int64 {
-	if a.Absent {
-		return 4096
-	}
-	return int64(int32(a.Val))
-}
-
-func readlink(c *check.Check, call *syscalls.Call) story.Errno {
-	a := call.Args
-	return vfs.Readlink(c, cwd(&a[0]), size(&a[2]))
-}
-
-func readlinkat(c *check.Check, call *syscalls.Call) story.Errno {
-	a := call.Args
-	return vfs.Readlink(c, at(dfd(&a[0]), &a[1]), size(&a[3]))
-}
-
-// mountCall is mount(2): source, target, type, flags, data.
-func mountCall(c *check.Check, call *syscalls.Call) story.Errno {
-	a := call.Args
-	m := vfs.MountArgs{Target: cwd(&a[1]), Source: cwd(&a[0]), Type: a[2].Str, NoType: a[2].Fault, Flags: a[3].Val, Data: !a[4].Absent && !(a[4].Fault && a[4].Val == 0)}
-	return vfs.Mount(c, m)
-}
-
-// umount2 refuses flags that it does not know before it looks at the path.
-func umount2(c *check.Check, call *syscalls.Call) story.Errno {
-	a := call.Args
-	if a[1].Val&^uint64(15) != 0 {
-		return vfs.Invalid(c, story.EINVAL, "umount2 knows MNT_FORCE, MNT_DETACH, MNT_EXPIRE and UMOUNT_NOFOLLOW")
-	}
-	t := cwd(&a[0])
-	if a[1].Val&8 != 0 {
-		t.Flags = vfs.AtSymlinkNofollow
-	}
-	return vfs.Umount(c, t, a[1].Val)
 }

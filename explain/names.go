@@ -2,19 +2,12 @@ package explain
 
 import (
 	"syscallstory/check"
-	"syscallstory/namei"
 	"syscallstory/story"
 	"syscallstory/syscalls"
 	"syscallstory/vfs"
 )
 
 // Routes of calls that change names: fs/namei.c.
-
-func at(dfd int, a *syscalls.Arg) vfs.Target {
-	return vfs.Target{DFD: dfd, Path: a.Str, Null: a.Fault}
-}
-
-func cwd(a *syscalls.Arg) vfs.Target { return at(namei.AtFDCWD, a) }
 
 func mkdir(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
