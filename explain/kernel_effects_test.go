@@ -95,30 +95,38 @@ func (l *lab) effects(call string, s *story.Story, before, after tree) {
 	for _, e := range s.Effects {
 		told[e.Path] = append(told[e.Path], e.Kind)
 	}
-	has := func(p, kind string) bool { return slices.Contains(told[p], kind) }
+	about := func(p string) (kinds []string) {
+		for q, k := range told {
+			if l.canon(q) == l.canon(p) {
+				kinds = append(kinds, k...)
+			}
+		}
+		return kinds
+	}
+	has := func(p, kind string) bool { return slices.Contains(about(p), kind) }
 	renamed := strings.HasPrefix(call, "rename")
 	parent := func(p string) bool { // what a directory takes along is not told one by one
 		dir := path.Dir(p)
 		_, was := before[dir]
 		_, is := after[dir]
-		return was && is && len(told[dir]) == 0 && len(told[l.twin(dir)]) == 0
+		return was && is && len(about(dir)) == 0
 	}
 	for p, a := range after {
 		b, was := before[p]
 		switch {
-		case !was && parent(p) && !has(p, "created") && !has(l.twin(p), "created"):
+		case !was && parent(p) && !has(p, "created"):
 			l.t.Errorf("%.200s: %s is new, the story does not say so", call, p)
 		case !was || renamed:
-		case a.mode != b.mode && !has(p, "mode") && !has(p, "owner") && !has(l.twin(p), "mode") && !has(l.twin(p), "owner"):
+		case a.mode != b.mode && !has(p, "mode") && !has(p, "owner"):
 			l.t.Errorf("%.200s: the mode of %s is changed, the story does not say so", call, p)
-		case (a.uid != b.uid || a.gid != b.gid) && !has(p, "owner") && !has(l.twin(p), "owner"):
+		case (a.uid != b.uid || a.gid != b.gid) && !has(p, "owner"):
 			l.t.Errorf("%.200s: the owner of %s is changed, the story does not say so", call, p)
-		case a.size != b.size && !has(p, "truncated") && !has(l.twin(p), "truncated"):
+		case a.size != b.size && !has(p, "truncated"):
 			l.t.Errorf("%.200s: the size of %s is changed, the story does not say so", call, p)
 		}
 	}
 	for p := range before {
-		if _, is := after[p]; !is && parent(p) && !has(p, "removed") && !has(l.twin(p), "removed") {
+		if _, is := after[p]; !is && parent(p) && !has(p, "removed") {
 			l.t.Errorf("%.200s: %s is gone, the story does not say so", call, p)
 		}
 	}
@@ -133,13 +141,11 @@ func (l *lab) effects(call string, s *story.Story, before, after tree) {
 	}
 }
 
-// twin is the same name through the lab's other mount, if it has one.
-func (l *lab) twin(p string) string {
+// canon is the first of the names that lead to the same file.
+func (l *lab) canon(p string) string {
 	for _, pair := range l.twins {
-		for i := range pair {
-			if rest, ok := strings.CutPrefix(p, pair[i]); ok {
-				return pair[1-i] + rest
-			}
+		if rest, ok := strings.CutPrefix(p, pair[0]); ok {
+			p = pair[1] + rest
 		}
 	}
 	return p
@@ -219,7 +225,7 @@ func (l *lab) same(call string, task who, all tree) {
 	}
 	var walk func(at world.Path, p string)
 	walk = func(at world.Path, p string) {
-		if layer(p) {
+		if layer(p) || p != "/" && l.MountedAt(world.Path{Mount: l.root.Mount, Dentry: at.Dentry}) != 0 {
 			return
 		}
 		names, _ := l.FS.Names(at.Dentry)

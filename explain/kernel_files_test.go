@@ -57,6 +57,8 @@ func makeFile(dir string, f []string) error {
 			}
 		}
 		err = os.WriteFile(p, make([]byte, size), os.FileMode(mode))
+	case "hard":
+		return os.Link(filepath.Join(dir, more["to"]), p)
 	case "link":
 		err = os.Symlink(more["to"], p)
 	case "char":

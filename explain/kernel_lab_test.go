@@ -101,7 +101,7 @@ type lab struct {
 	children []*child
 	mountNS  string // of the tasks, where it is not the lab's own
 	fds      []openFD
-	twins    [][2]string                                     // directories that show the same files, the longer path first
+	twins    [][2]string                                     // names that show the same file, and its other name
 	after    func(c row, task who, p prediction, got string) // called after each performed call
 }
 

@@ -94,7 +94,7 @@ func Link(c *check.Check, old, target Target) story.Errno {
 // linkDescriptor is path_init's LOOKUP_LINKAT_EMPTY: the descriptor was opened with the very credentials that the task has,
 // or the task has CAP_DAC_READ_SEARCH where they count.
 func linkDescriptor(c *check.Check, fd int) story.Errno {
-	if fd == namei.AtFDCWD || cred.Capable(c.W, c.Cred, 0, kernel.CapDacReadSearch) == kernel.Yes {
+	if fd == namei.AtFDCWD || c.W.Task.FDByNumber(fd) == nil || cred.Capable(c.W, c.Cred, 0, kernel.CapDacReadSearch) == kernel.Yes {
 		return 0
 	}
 	c.Unknown(story.Step{Code: story.LinkDescriptor, Errno: story.ENOENT, Op: story.OpCreate, Fact: [3]story.Origin{c.Cred.EffectiveAt}, Val: [3]uint64{uint64(int64(fd))}})
@@ -257,7 +257,7 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 	fs := c.W.FS
 	src := fs.I(from.dentry)
 	exchange := flags&RenameExchange != 0
-	if to.dentry != 0 && fs.D(from.dentry).Inode == fs.D(to.dentry).Inode {
+	if to.dentry != 0 && sameFile(fs, from.dentry, to.dentry) {
 		return 0
 	}
 	isdir := src.Is(world.TypeDir)
@@ -330,6 +330,15 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 	}
 	to.effect(c, "created")
 	return 0
+}
+
+// sameFile reports whether two names lead to one inode; of an overlay's files those of the upper layer may.
+func sameFile(fs *world.FS, a, b world.DentryID) bool {
+	if fs.D(a).Inode == fs.D(b).Inode {
+		return true
+	}
+	x, y := fs.I(a), fs.I(b)
+	return x.Layer == overlay.Upper && y.Layer == overlay.Upper && len(x.Layers) == 1 && len(y.Layers) == 1 && fs.D(x.Layers[0]).Inode == fs.D(y.Layers[0]).Inode
 }
 
 // renameFlags is the filesystem's own look at the flags.

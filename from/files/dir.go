@@ -22,6 +22,13 @@ type dir struct {
 	file *os.File // holds fd open as long as the source lives
 	spec string
 	over map[string]entry
+	same map[identity]world.InodeID // of files that have several names
+}
+
+// identity is what two names of one file have in common.
+type identity struct {
+	major, minor uint32
+	ino          uint64
 }
 
 // Dir makes a filesystem from a directory of this machine. What a name's attributes are is read when it is looked up. spec,
@@ -38,7 +45,7 @@ func Dir(w *world.World, sb world.SB, base, specFile string, spec []byte) (world
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", base, err)
 	}
-	s := &dir{w: w, base: filepath.Clean(base), fd: fd, file: os.NewFile(uintptr(fd), base), spec: specFile, over: map[string]entry{}}
+	s := &dir{w: w, base: filepath.Clean(base), fd: fd, file: os.NewFile(uintptr(fd), base), spec: specFile, over: map[string]entry{}, same: map[identity]world.InodeID{}}
 	if spec != nil {
 		entries, err := parseSpec(specFile, spec)
 		if err != nil {
@@ -50,7 +57,7 @@ func Dir(w *world.World, sb world.SB, base, specFile string, spec []byte) (world
 		w.Sources = append(w.Sources, story.Source{File: specFile, First: 1, Lines: strings.Split(string(spec), "\n")})
 	}
 	sb.Source = s
-	root, ok := s.read("/")
+	root, _, ok := s.read("/")
 	if !ok {
 		return 0, fmt.Errorf("%s: it cannot be read", base)
 	}
@@ -67,14 +74,22 @@ func (s *dir) Lookup(fs *world.FS, d world.DentryID, name string) (world.DentryI
 	if !fs.I(d).Is(world.TypeDir) {
 		return 0, world.Absent
 	}
-	ino, ok := s.read(p)
+	ino, id, ok := s.read(p)
 	if !ok {
 		if s.missing(p) {
 			return 0, world.Absent
 		}
 		return 0, world.Unsure
 	}
-	return fs.Add(d, name, ino), world.Present
+	if _, own := s.over[p]; own || ino.Nlink < 2 || ino.Is(world.TypeDir) {
+		return fs.Add(d, name, ino), world.Present
+	}
+	if known, ok := s.same[id]; ok {
+		return fs.Link(d, name, known), world.Present
+	}
+	added := fs.Add(d, name, ino)
+	s.same[id] = fs.D(added).Inode
+	return added, world.Present
 }
 
 // missing reports whether the name is known not to be there.
@@ -85,16 +100,16 @@ func (s *dir) missing(p string) bool {
 }
 
 // read reads the attributes of a path whose parents are no links.
-func (s *dir) read(p string) (world.Inode, bool) {
+func (s *dir) read(p string) (world.Inode, identity, bool) {
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
 	fd, err := unix.Openat2(s.fd, "."+p, &how)
 	if err != nil {
-		return world.Inode{}, false
+		return world.Inode{}, identity{}, false
 	}
 	defer unix.Close(fd)
 	var st unix.Statx_t
 	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, &st); err != nil {
-		return world.Inode{}, false
+		return world.Inode{}, identity{}, false
 	}
 	full := filepath.Join(s.base, p)
 	ino := world.Inode{Mode: st.Mode, UID: world.KUID(st.Uid), GID: world.KGID(st.Gid), Nlink: st.Nlink, Size: int64(st.Size), Major: st.Rdev_major, Minor: st.Rdev_minor,
@@ -120,7 +135,7 @@ func (s *dir) read(p string) (world.Inode, bool) {
 		buf := make([]byte, 4096)
 		n, err := unix.Readlinkat(fd, "", buf)
 		if err != nil {
-			return world.Inode{}, false
+			return world.Inode{}, identity{}, false
 		}
 		ino.Link = string(buf[:n])
 		ino.Known |= world.KnownACL
@@ -153,7 +168,7 @@ func (s *dir) read(p string) (world.Inode, bool) {
 		}
 	}
 	ino.At = s.w.Add(place)
-	return ino, true
+	return ino, identity{st.Dev_major, st.Dev_minor, st.Ino}, true
 }
 
 // opaque reads overlayfs's mark of a directory that hides those below it (ovl_path_check_dir_xattr). Marks of the trusted kind
