@@ -8,8 +8,9 @@ import (
 )
 
 // Compile turns a resolved profile into a program: a branch on the ABI, then a search over ranges of numbers that get the same
-// answer but for a few single numbers, then the argument conditions of the few calls that have some. Rules that the kernel's release would
-// decide are left out where the release is not known.
+// answer but for a few single numbers, then the argument conditions of the few calls that have some. The program is proved to
+// mean what the profile says before it is returned. Rules that the kernel's release would decide are left out where the release
+// is not known.
 func (r *Resolved) Compile() (Program, error) {
 	b := &builder{}
 	top := b.ret(KillThread) // an ABI that the profile does not list
@@ -29,6 +30,9 @@ func (r *Resolved) Compile() (Program, error) {
 	slices.Reverse(b.code)
 	if err := Program(b.code).Check(); err != nil {
 		return nil, fmt.Errorf("the profile does not compile: %w", err)
+	}
+	if err := r.Prove(b.code); err != nil {
+		return nil, fmt.Errorf("the profile does not compile to a program that means the same: %w", err)
 	}
 	return b.code, nil
 }
@@ -57,8 +61,7 @@ func (r *Resolved) ranges(abis []syscalls.ABI) []span {
 	spans := []span{{first: 0, action: def}}
 	next := uint32(0)
 	for _, abi := range abis {
-		for _, name := range syscalls.Names(abi) {
-			nr, _ := syscalls.Lookup(abi, name)
+		for nr, name := range syscalls.All(abi) {
 			action, rules := r.answer(name)
 			if nr != next {
 				spans = append(spans, span{first: next, action: def})

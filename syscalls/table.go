@@ -3,6 +3,7 @@
 package syscalls
 
 import (
+	"iter"
 	"sort"
 	"strings"
 )
@@ -108,6 +109,21 @@ func Names(abi ABI) []string {
 		names[i] = calls[k].name
 	}
 	return names
+}
+
+// All yields an ABI's calls in ascending order of their numbers.
+func All(abi ABI) iter.Seq2[uint32, string] {
+	return func(yield func(uint32, string) bool) {
+		for _, k := range byNumber[abi] {
+			nr := uint32(calls[k].nr[abi])
+			if abi == X32 {
+				nr |= X32Bit
+			}
+			if !yield(nr, calls[k].name) {
+				return
+			}
+		}
+	}
 }
 
 // Nearest returns at most three known calls whose names are close to name, the closest first.

@@ -1,0 +1,216 @@
+package seccomp
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"syscallstory/syscalls"
+)
+
+// ProofError is a program that does not mean what its profile says.
+type ProofError struct {
+	Call      Data // one call for which they differ
+	Want, Got Action
+}
+
+func (e *ProofError) Error() string {
+	return fmt.Sprintf("the program answers %v where the profile means %v: call %d of ABI %#x with arguments %#x", e.Got, e.Want, e.Call.NR, e.Call.Arch, e.Call.Args)
+}
+
+// meaning is the function of its arguments that the rules give a call, built from the rules as docs/seccomp.md reads them and from
+// nothing that the compiler does.
+func (d *diagram) meaning(r *Resolved, name string) ref {
+	f := d.end(r.Profile.Default)
+	rules := r.byName[name]
+	if len(r.Maybe) > 0 {
+		rules = slices.DeleteFunc(slices.Clone(rules), func(i int) bool { return slices.Contains(r.Maybe, i) })
+	}
+	if len(rules) > 1 {
+		rules = slices.Clone(rules)
+	}
+	// From the one that counts least to the one that counts most: a stricter action before a laxer one, an earlier rule before a later.
+	slices.SortStableFunc(rules, func(i, j int) int {
+		a, b := r.Profile.Rules[i].Action, r.Profile.Rules[j].Action
+		switch {
+		case a.Stricter(b):
+			return 1
+		case b.Stricter(a):
+			return -1
+		}
+		return j - i
+	})
+	for _, i := range rules {
+		rule := &r.Profile.Rules[i]
+		f = d.ite(d.matches(rule), d.end(rule.Action), f)
+	}
+	return f
+}
+
+// matches is the predicate that a rule's conditions hold: all of them, or one where several stand on the same argument.
+func (d *diagram) matches(rule *Rule) ref {
+	if rule.separate() {
+		p := no
+		for _, a := range rule.Args {
+			p = d.or(d.condition(a), p)
+		}
+		return p
+	}
+	p := yes
+	for _, a := range rule.Args {
+		p = d.and(d.condition(a), p)
+	}
+	return p
+}
+
+// condition is one comparison of a 64-bit argument.
+func (d *diagram) condition(a Arg) ref {
+	const all = 1<<32 - 1
+	lo, hi := 4+2*a.Index, 5+2*a.Index
+	vlo, vhi := uint32(a.Value), uint32(a.Value>>32)
+	equal := func(mlo, klo, mhi, khi uint32) ref { return d.and(d.masked(hi, mhi, khi), d.masked(lo, mlo, klo)) }
+	above := func(same bool) ref {
+		return d.or(d.above(hi, all, vhi, false), d.and(d.masked(hi, all, vhi), d.above(lo, all, vlo, same)))
+	}
+	switch a.Op {
+	case EQ:
+		return equal(all, vlo, all, vhi)
+	case NE:
+		return d.not(equal(all, vlo, all, vhi))
+	case GT:
+		return above(false)
+	case GE:
+		return above(true)
+	case LT:
+		return d.not(above(true))
+	case LE:
+		return d.not(above(false))
+	}
+	return equal(vlo, uint32(a.ValueTwo), vhi, uint32(a.ValueTwo>>32))
+}
+
+// Prove checks that a program means what the profile says for every call: each ABI, each number, each value of each argument.
+// All paths of the program are enumerated; what they come to is compared with the rules' own meaning.
+func (r *Resolved) Prove(p Program) error {
+	d := pool.Get().(*diagram)
+	defer func() { d.clear(); pool.Put(d) }()
+	listed := map[uint32][]numbered{}
+	for _, abi := range r.ABIs {
+		l := slices.Grow(listed[abi.Audit()], 512)
+		for nr, name := range syscalls.All(abi) {
+			l = append(l, numbered{nr, name})
+		}
+		slices.SortFunc(l, func(a, b numbered) int { return int(int64(a.nr) - int64(b.nr)) })
+		listed[abi.Audit()] = l
+	}
+	other, none := d.end(r.Profile.Default), d.end(KillThread)
+	x32 := slices.Contains(r.ABIs, syscalls.X32)
+	differ := func(b box, nr uint32, want, got ref) error {
+		x, w, g, _ := d.difference(want, got, func(a, b Action) bool { return a != b })
+		x.NR, x.Arch = nr, b.arch0
+		return &ProofError{x, w, g}
+	}
+	return divided(apart(slices.Sorted(maps.Keys(listed))), []stack{d.stack(Stack{p})}, func(b box, fs []ref) error {
+		names, ok := listed[b.arch0]
+		if !ok {
+			if fs[0] != none {
+				return differ(b, b.nr0, none, fs[0])
+			}
+			return nil
+		}
+		next := uint64(b.nr0) // the first number of the box that is still to be looked at
+		gap := func(end uint64) error {
+			for next < end {
+				want, to := other, end
+				if b.arch0 == syscalls.X8664.Audit() && !x32 {
+					if next >= syscalls.X32Bit {
+						want = none
+					} else {
+						to = min(end, syscalls.X32Bit)
+					}
+				}
+				if fs[0] != want {
+					return differ(b, uint32(next), want, fs[0])
+				}
+				next = to
+			}
+			return nil
+		}
+		at, _ := slices.BinarySearchFunc(names, b.nr0, func(n numbered, nr uint32) int { return int(int64(n.nr) - int64(nr)) })
+		for ; at < len(names) && names[at].nr <= b.nr1; at++ {
+			n := names[at]
+			if err := gap(uint64(n.nr)); err != nil {
+				return err
+			}
+			if want := d.meaning(r, n.name); fs[0] != want {
+				return differ(b, n.nr, want, fs[0])
+			}
+			next = uint64(n.nr) + 1
+		}
+		return gap(uint64(b.nr1) + 1)
+	})
+}
+
+// apart divides all calls into those of each of some ABIs, ascending, and those of the ABIs between them.
+func apart(audits []uint32) []box {
+	var out []box
+	next := uint32(0)
+	for _, a := range audits {
+		if a > next {
+			out = append(out, box{next, a - 1, 0, 1<<32 - 1})
+		}
+		out, next = append(out, abiBox(a)), a+1
+	}
+	return append(out, box{next, 1<<32 - 1, 0, 1<<32 - 1})
+}
+
+// numbered is a call of one ABI.
+type numbered struct {
+	nr   uint32
+	name string
+}
+
+// difference finds a call for which two functions come to actions that differ in the given way: the words that they depend on.
+func (d *diagram) difference(f, g ref, bad func(a, b Action) bool) (x Data, a, b Action, found bool) {
+	seen := map[[2]ref]bool{}
+	var walk func(f, g ref) bool
+	walk = func(f, g ref) bool {
+		if f < 0 && g < 0 {
+			a, b = d.action(f), d.action(g)
+			return bad(a, b)
+		}
+		key := [2]ref{f, g}
+		if seen[key] {
+			return false
+		}
+		seen[key] = true
+		level := min(d.top(f), d.top(g))
+		flo, fhi := d.at(f, level)
+		glo, ghi := d.at(g, level)
+		if walk(flo, glo) {
+			return true
+		}
+		if walk(fhi, ghi) {
+			word, bit := d.bit(level)
+			x.setBit(word, bit)
+			return true
+		}
+		return false
+	}
+	found = walk(f, g)
+	return x, a, b, found
+}
+
+// setBit sets a bit of one of the words.
+func (x *Data) setBit(word uint8, bit int) {
+	switch {
+	case word == 0:
+		x.NR |= 1 << bit
+	case word == 1:
+		x.Arch |= 1 << bit
+	case word < 4:
+		x.IP |= 1 << (32*int(word-2) + bit)
+	default:
+		x.Args[(word-4)/2] |= 1 << (32*int(word&1) + bit)
+	}
+}
