@@ -11,45 +11,7 @@ import (
 
 // executed counts the instructions that a program runs for a call.
 func executed(p seccomp.Program, nr uint32, args [6]uint64) int {
-	pc, a := 0, uint32(0)
-	for n := 1; ; n++ {
-		in := p[pc]
-		pc++
-		yes := false
-		switch in.Code {
-		case 0x20: // ld [k]
-			switch {
-			case in.K == 0:
-				a = nr
-			case in.K == 4:
-				a = syscalls.X8664.Audit()
-			case in.K%8 == 0:
-				a = uint32(args[(in.K-16)/8])
-			default:
-				a = uint32(args[(in.K-16)/8] >> 32)
-			}
-			continue
-		case 0x54: // and
-			a &= in.K
-			continue
-		case 0x05: // ja
-			pc += int(in.K)
-			continue
-		case 0x06: // ret
-			return n
-		case 0x15:
-			yes = a == in.K
-		case 0x25:
-			yes = a > in.K
-		case 0x35:
-			yes = a >= in.K
-		}
-		if yes {
-			pc += int(in.JT)
-		} else {
-			pc += int(in.JF)
-		}
-	}
+	return len(p.Path(&seccomp.Data{NR: nr, Arch: syscalls.X8664.Audit(), Args: args}))
 }
 
 // TestCompilerBar holds the size and the length of the paths of Docker's default filter for x86_64 with its 14 capabilities.

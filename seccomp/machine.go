@@ -173,11 +173,23 @@ func (p Program) checkScratch() error {
 }
 
 // Run executes a checked program and returns its answer and the index of the instruction that gave it.
-func (p Program) Run(d *Data) (Action, int) {
+func (p Program) Run(d *Data) (Action, int) { return p.run(d, nil) }
+
+// Path executes a checked program and returns the instructions that it went through; the last one has answered.
+func (p Program) Path(d *Data) []int {
+	var path []int
+	p.run(d, &path)
+	return path
+}
+
+func (p Program) run(d *Data, path *[]int) (Action, int) {
 	var a, x uint32
 	var mem [16]uint32
 	for pc := 0; pc < len(p); pc++ {
 		in := &p[pc]
+		if path != nil {
+			*path = append(*path, pc)
+		}
 		k := in.K
 		if in.Code&srcX != 0 && (in.Code&7 == 4 || in.Code&7 == 5) {
 			k = x
