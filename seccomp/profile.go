@@ -26,6 +26,7 @@ type Profile struct {
 	At       Pos // of the default action
 	Arches   []ArchMap
 	Rules    []Rule
+	Listener bool // somebody listens for SCMP_ACT_NOTIFY
 	Warnings []Warning
 }
 
@@ -136,7 +137,7 @@ func Parse(file string, text []byte) (p *Profile, err error) {
 		"architectures":    func() { p.Arches = append(p.Arches, r.architectures()...) },
 		"syscalls":         func() { r.array(func() { p.Rules = append(p.Rules, r.rule(p)) }) },
 		"flags":            r.skip,
-		"listenerPath":     r.skip,
+		"listenerPath":     func() { p.Listener = r.str() != "" },
 		"listenerMetadata": r.skip,
 		"comment":          r.skip,
 	})
