@@ -199,7 +199,7 @@ func (s stack) function(b box) (ref, *split, error) {
 			r = f
 			continue
 		}
-		if r, err = s[i].d.bounded(func() ref { return s[i].d.strictest(r, f) }); err != nil {
+		if r, err = s[i].d.bounded(func() ref { return s[i].d.combine(r, f, Action.Stricter) }); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -224,8 +224,8 @@ func (d *diagram) bounded(build func() ref) (r ref, err error) {
 	return build(), nil
 }
 
-// strictest is what two functions answer together; the first one's data counts among equal actions.
-func (d *diagram) strictest(f, g ref) ref {
+// combine is the function that answers with f, or with g where it wins over f.
+func (d *diagram) combine(f, g ref, wins func(g, f Action) bool) ref {
 	memo := map[[2]ref]ref{}
 	var walk func(f, g ref) ref
 	walk = func(f, g ref) ref {
@@ -233,7 +233,7 @@ func (d *diagram) strictest(f, g ref) ref {
 			return f
 		}
 		if f < 0 && g < 0 {
-			if d.action(g).Stricter(d.action(f)) {
+			if wins(d.action(g), d.action(f)) {
 				return g
 			}
 			return f
