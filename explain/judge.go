@@ -85,6 +85,22 @@ func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
 	return j, nil
 }
 
+// Filter is one of the task's seccomp filters.
+type Filter struct {
+	Name    string
+	Profile *seccomp.Resolved
+	Program seccomp.Program
+}
+
+// Filters returns the task's seccomp filters, oldest first.
+func (j *Judge) Filters() []Filter {
+	var out []Filter
+	for _, f := range j.filters {
+		out = append(out, Filter{f.Name, f.profile, f.program})
+	}
+	return out
+}
+
 // ABI returns the calling convention of the task.
 func (j *Judge) ABI() syscalls.ABI { return j.abi }
 

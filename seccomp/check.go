@@ -197,17 +197,12 @@ func (c *checker) useless() {
 	}
 }
 
-// meant reports where the profile shows that it means to refuse a call, wholly or in part.
+// meant reports where the profile shows that it means to refuse a call, wholly or in part. That a rule is not in force without a capability
+// does not: the kernel asks for the capability at every door.
 func (c *checker) meant(name string) (Pos, bool) {
 	for _, i := range c.byName[name] {
 		rule := &c.Profile.Rules[i]
 		if !passes(rule.Action) || len(rule.Args) > 0 {
-			return rule.place(name), true
-		}
-	}
-	for _, d := range c.Dropped {
-		rule := &c.Profile.Rules[d.Rule]
-		if slices.Contains(rule.Names, name) && len(rule.Includes.Caps) > 0 && passes(rule.Action) {
 			return rule.place(name), true
 		}
 	}

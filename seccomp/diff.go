@@ -48,14 +48,16 @@ func Diff(a, b Stack) (*Difference, error) {
 		audits = append(audits, abi.Audit())
 	}
 	slices.Sort(audits)
+	boxes := apart(audits)
+	slices.SortStableFunc(boxes, func(a, b box) int { return order(a) - order(b) })
 	out := &Difference{Relation: Equal}
-	for _, known := range apart(audits) {
-		boxes := []box{known}
+	for _, known := range boxes {
+		parts := []box{known}
 		foreign := known.arch0 != known.arch1
 		if known.arch0 == syscalls.X8664.Audit() {
-			boxes = []box{abiRange(syscalls.X8664), abiRange(syscalls.X32)}
+			parts = []box{abiRange(syscalls.X8664), abiRange(syscalls.X32)}
 		}
-		for _, from := range boxes {
+		for _, from := range parts {
 			abi := syscalls.X8664
 			for _, x := range abis {
 				if !foreign && x.Audit() == from.arch0 && (x == syscalls.X32) == (from.nr0 == syscalls.X32Bit) {
@@ -92,6 +94,19 @@ func Diff(a, b Stack) (*Difference, error) {
 		}
 	}
 	return out, nil
+}
+
+// order puts x86_64 first and ABIs that are not known last.
+func order(b box) int {
+	switch {
+	case b.arch0 != b.arch1:
+		return 3
+	case b.arch0 == syscalls.X8664.Audit():
+		return 0
+	case b.arch0 == syscalls.ARM64.Audit():
+		return 1
+	}
+	return 2
 }
 
 // change describes how two functions differ within a box.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -157,37 +156,15 @@ func (t *teller) calls(args []string, got *story.Errno) error {
 	return nil
 }
 
-// stream judges the calls of standard input, a line each. Lines of strace that are no calls are passed over.
+// stream judges the calls of standard input, a line each.
 func (t *teller) stream(in io.Reader, want *story.Errno) error {
-	sc := bufio.NewScanner(in)
-	sc.Buffer(make([]byte, 0, 64<<10), syscalls.MaxLen+1)
-	n, told := 0, 0
-	for sc.Scan() {
-		n++
-		line := strings.TrimSpace(sc.Text())
-		if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---") || strings.HasPrefix(line, "strace: ") {
-			continue
-		}
-		c, r, err := syscalls.ParseLine(t.j.ABI(), line)
-		if err != nil {
-			return fmt.Errorf("<stdin>:%d: %w", n, err)
-		}
+	return eachCall(in, "<stdin>", t.j.ABI(), func(c *syscalls.Call, r syscalls.Result) error {
 		got, ret := want, int64(-1)
 		if r.Known {
 			got, ret = &r.Errno, r.Ret
 		}
-		told++
-		if err := t.tell(c, got, ret); err != nil {
-			return err
-		}
-	}
-	if err := sc.Err(); err != nil {
-		return fmt.Errorf("<stdin>:%d: %w", n+1, err)
-	}
-	if told == 0 {
-		return errors.New("<stdin>: there is no call in it")
-	}
-	return nil
+		return t.tell(c, got, ret)
+	})
 }
 
 // tell judges one call, searches fixes if it is refused, and prints its story.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"syscallstory/container"
+	"syscallstory/seccomp"
 )
 
 // Exit codes, as docs/architecture.md gives them.
@@ -65,11 +66,15 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(errs, "story:", err)
 		var incapable *container.Incapable
+		var open undetermined
+		var many *seccomp.UndeterminedError
 		switch {
 		case p.code >= exitFailed:
 			return p.code
 		case errors.As(err, &incapable):
 			return exitIncapable
+		case errors.As(err, &open), errors.As(err, &many):
+			return exitUndetermined
 		}
 		return exitUsage
 	}

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+
+	"github.com/spf13/pflag"
+
+	"syscallstory/explain"
+	"syscallstory/from/node"
+	"syscallstory/kernel"
+	"syscallstory/seccomp"
+	"syscallstory/seccomp/docker"
+	"syscallstory/syscalls"
+	"syscallstory/world"
+)
+
+// sourceHelp tells what a SOURCE can be.
+const sourceHelp = `A SOURCE is
+  docker        Docker's default profile
+  FILE          a profile as Docker or the OCI runtime specification write it; a Pod or workload (choose with -p and -c);
+                a program as struct sock_filter lies in memory
+  -             standard input
+A profile is resolved against --arch, --kernel and the capabilities; a Pod brings its own capabilities.`
+
+// target is what a profile is resolved against.
+type target struct {
+	arch, kernel    string
+	capAdd, capDrop []string
+	pod             subject
+}
+
+func (t *target) flags(f *pflag.FlagSet) {
+	f.StringVar(&t.arch, "arch", "x86_64", "x86_64 or arm64")
+	f.StringVar(&t.kernel, "kernel", "", "kernel release, as 6.18; this machine's where it is not given")
+	f.StringSliceVar(&t.capAdd, "cap-add", nil, "capabilities beside the 14 that a container gets by default, or ALL")
+	f.StringSliceVar(&t.capDrop, "cap-drop", nil, "capabilities that it does not get, or ALL")
+	f.StringVarP(&t.pod.pod, "pod", "p", "", "name of the Pod or workload, where the file holds several")
+	f.StringVarP(&t.pod.container, "container", "c", "", "container, where there are several")
+	f.StringVar(&t.pod.node, "node", "", "a Pod's node: a file, or local for this machine")
+	f.StringVar(&t.pod.hostRoot, "host-root", "", "the host's files, where a Pod's Localhost profile lies: a directory")
+}
+
+// dockerCaps are the capabilities that a container gets by default.
+var dockerCaps = world.Caps(kernel.CapChown, kernel.CapDacOverride, kernel.CapFsetid, kernel.CapFowner, kernel.CapMknod, kernel.CapNetRaw, kernel.CapSetgid,
+	kernel.CapSetuid, kernel.CapSetfcap, kernel.CapSetpcap, kernel.CapNetBindService, kernel.CapSysChroot, kernel.CapKill, kernel.CapAuditWrite)
+
+// source is the filters that a SOURCE stands for, oldest first.
+type source struct {
+	name    string
+	abi     syscalls.ABI
+	filters []explain.Filter // without a profile: a bare program
+}
+
+func (s *source) stack() seccomp.Stack {
+	var out seccomp.Stack
+	for _, f := range s.filters {
+		out = append(out, f.Program)
+	}
+	return out
+}
+
+// abis lists the ABIs whose calls the filters tell apart.
+func (s *source) abis() []syscalls.ABI {
+	if len(s.filters) == 1 && s.filters[0].Profile != nil {
+		return s.filters[0].Profile.ABIs
+	}
+	if s.abi == syscalls.ARM64 {
+		return []syscalls.ABI{syscalls.ARM64}
+	}
+	return []syscalls.ABI{syscalls.X8664, syscalls.I386, syscalls.X32}
+}
+
+// profile returns the only filter's profile.
+func (s *source) profile() (*seccomp.Resolved, error) {
+	if len(s.filters) != 1 || s.filters[0].Profile == nil {
+		return nil, fmt.Errorf("%s: a profile is needed here, not a program", s.name)
+	}
+	return s.filters[0].Profile, nil
+}
+
+// undetermined is an answer that the input leaves open: exit code 3.
+type undetermined struct{ error }
+
+// read reads a SOURCE.
+func (t *target) read(p *program, name string) (*source, error) {
+	abi, ok := syscalls.ParseABI(t.arch)
+	if !ok || abi != syscalls.X8664 && abi != syscalls.ARM64 {
+		return nil, fmt.Errorf("--arch %s: x86_64 and arm64 exist", t.arch)
+	}
+	s := &source{name: name, abi: abi}
+	if name == "docker" {
+		text, err := docker.Default()
+		if err != nil {
+			return nil, err
+		}
+		return s, t.add(s, docker.File, text, dockerCaps)
+	}
+	text, err := readSource(p, name)
+	if err != nil {
+		return nil, err
+	}
+	switch kindOf(text) {
+	case "profile":
+		return s, t.add(s, name, text, dockerCaps)
+	case "pod":
+		return s, t.workload(p, s, name)
+	}
+	prog, err := seccomp.ParseRaw(text)
+	if err == nil {
+		err = prog.Check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	s.filters = []explain.Filter{{Name: name, Program: prog}}
+	return s, nil
+}
+
+// readSource reads a file, or standard input for -.
+func readSource(p *program, name string) ([]byte, error) {
+	if name != "-" {
+		return readFile(name, seccomp.MaxProfile)
+	}
+	text, err := io.ReadAll(io.LimitReader(p.in, seccomp.MaxProfile+1))
+	if err == nil && len(text) > seccomp.MaxProfile {
+		err = fmt.Errorf("<stdin>: it has more than %d bytes", seccomp.MaxProfile)
+	}
+	return text, err
+}
+
+var podLike = regexp.MustCompile(`(?m)^(apiVersion|kind)\s*:`)
+
+// kindOf recognises a file by what it begins with: profile, pod, or program for what is left.
+func kindOf(text []byte) string {
+	trimmed := bytes.TrimLeft(text, " \t\r\n")
+	if len(trimmed) == 0 || trimmed[0] != '{' {
+		if podLike.Match(text) && bytes.IndexByte(text, 0) < 0 {
+			return "pod"
+		}
+		return "program"
+	}
+	dec := json.NewDecoder(bytes.NewReader(trimmed))
+	for depth := 0; ; {
+		t, err := dec.Token()
+		if err != nil {
+			return "profile" // whose parser says where it is wrong
+		}
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		case "apiVersion", "kind":
+			if depth == 1 {
+				return "pod"
+			}
+		case "defaultAction":
+			if depth == 1 {
+				return "profile"
+			}
+		}
+	}
+}
+
+// add resolves and compiles a profile.
+func (t *target) add(s *source, file string, text []byte, base world.CapSet) error {
+	p, err := seccomp.Parse(file, text)
+	if err != nil {
+		return err
+	}
+	add, err := caps("--cap-add", t.capAdd)
+	if err != nil {
+		return err
+	}
+	drop, err := caps("--cap-drop", t.capDrop)
+	if err != nil {
+		return err
+	}
+	rel, err := t.release()
+	if err != nil {
+		return err
+	}
+	r := p.Resolve(seccomp.Target{ABI: s.abi, Caps: (base | add) &^ drop, Kernel: rel})
+	prog, err := r.Compile()
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	s.filters = append(s.filters, explain.Filter{Name: file, Profile: r, Program: prog})
+	return nil
+}
+
+func (t *target) release() (kernel.Release, error) {
+	text := t.kernel
+	if text == "" {
+		here, err := node.Local()
+		if err != nil {
+			return kernel.Release{}, err
+		}
+		text = here.Kernel.Release
+	}
+	rel, err := kernel.ParseRelease(text)
+	if err != nil {
+		return rel, fmt.Errorf("--kernel: %w", err)
+	}
+	return rel, nil
+}
+
+// workload takes the filters that a Pod's container gets.
+func (t *target) workload(p *program, s *source, file string) error {
+	sub := t.pod
+	sub.file = file
+	in, err := sub.input(p.in)
+	if err != nil {
+		return err
+	}
+	if t.kernel != "" || t.capAdd != nil || t.capDrop != nil {
+		var o world.WhatIf
+		if o.CapAdd, err = caps("--cap-add", t.capAdd); err != nil {
+			return err
+		}
+		if o.CapDrop, err = caps("--cap-drop", t.capDrop); err != nil {
+			return err
+		}
+		if t.kernel != "" {
+			rel, err := t.release()
+			if err != nil {
+				return err
+			}
+			o.Kernel = &rel
+		}
+		in = o.Over(in)
+	}
+	w, err := in.World()
+	if err != nil {
+		return err
+	}
+	if w.Task.Seccomp.Mode == world.SeccompNotKnown {
+		why, _ := w.Reason(w.Task.Seccomp.At)
+		return undetermined{errors.New(why.Text)}
+	}
+	j, err := bind(w)
+	if err != nil {
+		return err
+	}
+	s.filters, s.abi = j.Filters(), j.ABI()
+	return nil
+}
