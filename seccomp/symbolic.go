@@ -180,6 +180,9 @@ func (d *diagram) within(b box) ref {
 type stack []*evaluation
 
 func (d *diagram) stack(s Stack) stack {
+	if len(s) == 0 {
+		s = Stack{{{Code: retK, K: uint32(Allow)}}} // no filter
+	}
 	out := make(stack, len(s))
 	for i, p := range s {
 		out[i] = d.evaluation(p)

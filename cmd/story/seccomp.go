@@ -12,7 +12,7 @@ import (
 
 func (p *program) seccompCommand() *cobra.Command {
 	c := &cobra.Command{Use: "seccomp", Short: "compile, ask, compare, check and compose seccomp profiles and filters"}
-	c.AddCommand(p.compileCommand(), p.evalCommand(), p.tableCommand(), p.diffCommand(), p.checkCommand(), p.adviseCommand(), p.mergeCommand())
+	c.AddCommand(p.compileCommand(), p.evalCommand(), p.tableCommand(), p.diffCommand(), p.checkCommand(), p.adviseCommand(), p.mergeCommand(), p.dumpCommand())
 	return c
 }
 
@@ -63,19 +63,25 @@ func (p *program) printProgram(prog seccomp.Program, output string) error {
 		}
 		_, err = fmt.Fprintln(p.out, "};")
 	case "json":
-		type insn struct {
-			Code uint16 `json:"code"`
-			JT   uint8  `json:"jt"`
-			JF   uint8  `json:"jf"`
-			K    uint32 `json:"k"`
-		}
-		list := make([]insn, len(prog))
-		for i, in := range prog {
-			list[i] = insn{in.Code, in.JT, in.JF, in.K}
-		}
-		err = json.NewEncoder(p.out).Encode(list)
+		err = json.NewEncoder(p.out).Encode(inJSON(prog))
 	default:
 		err = fmt.Errorf("-o %s: text, c, raw and json exist", output)
 	}
 	return err
+}
+
+// insn is an instruction as -o json prints it.
+type insn struct {
+	Code uint16 `json:"code"`
+	JT   uint8  `json:"jt"`
+	JF   uint8  `json:"jf"`
+	K    uint32 `json:"k"`
+}
+
+func inJSON(p seccomp.Program) []insn {
+	list := make([]insn, len(p))
+	for i, in := range p {
+		list[i] = insn{in.Code, in.JT, in.JF, in.K}
+	}
+	return list
 }

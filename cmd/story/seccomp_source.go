@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/pflag"
 
+	"syscallstory/container"
 	"syscallstory/explain"
+	"syscallstory/from/live"
 	"syscallstory/from/node"
 	"syscallstory/kernel"
 	"syscallstory/seccomp"
@@ -24,6 +28,7 @@ const sourceHelp = `A SOURCE is
   docker        Docker's default profile
   FILE          a profile as Docker or the OCI runtime specification write it; a Pod or workload (choose with -p and -c);
                 a program as struct sock_filter lies in memory
+  pid:N         what a live process, or thread, has loaded (as root)
   -             standard input
 A profile is resolved against --arch, --kernel and the capabilities; a Pod brings its own capabilities.`
 
@@ -93,6 +98,10 @@ func (t *target) read(p *program, name string) (*source, error) {
 		return nil, fmt.Errorf("--arch %s: x86_64 and arm64 exist", t.arch)
 	}
 	s := &source{name: name, abi: abi}
+	if pid, ok := strings.CutPrefix(name, "pid:"); ok {
+		_, err := s.live(pid)
+		return s, err
+	}
 	if name == "docker" {
 		text, err := docker.Default()
 		if err != nil {
@@ -119,6 +128,36 @@ func (t *target) read(p *program, name string) (*source, error) {
 	}
 	s.filters = []explain.Filter{{Name: name, Program: prog}}
 	return s, nil
+}
+
+// live reads the filters of a process.
+func (s *source) live(pid string) (*live.Seccomp, error) {
+	n, err := strconv.Atoi(pid)
+	if err != nil || n <= 0 {
+		return nil, fmt.Errorf("%q is not the id of a process", pid)
+	}
+	l, err := live.ReadSeccomp(n)
+	if err != nil {
+		var e *live.ReadError
+		if errors.As(err, &e) && e.Need != "" {
+			return nil, &container.Incapable{Err: err}
+		}
+		return nil, err
+	}
+	if l.Mode == 1 {
+		return l, fmt.Errorf("process %d is in strict mode: it has no filter, and may make read, write, _exit and rt_sigreturn only", n)
+	}
+	for i, f := range l.Filters {
+		prog, err := seccomp.ParseRaw(f.Program)
+		if err == nil {
+			err = prog.Check()
+		}
+		if err != nil {
+			return l, fmt.Errorf("process %d: %w", n, err)
+		}
+		s.filters = append(s.filters, explain.Filter{Name: fmt.Sprintf("pid %d, filter %d", n, i), Program: prog})
+	}
+	return l, nil
 }
 
 // readSource reads a file, or standard input for -.
