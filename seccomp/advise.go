@@ -67,13 +67,13 @@ func Advise(base *Resolved, recorded []*syscalls.Call, args bool) (*Advice, erro
 		c.action = Errno | 1
 	}
 	for _, name := range unseen {
-		if seen[name] == nil && c.d.meaning(base, name) < 0 && passes(c.d.action(c.d.meaning(base, name))) {
+		if seen[name] == nil && c.d.meaning(base, base.Target.ABI, name) < 0 && passes(c.d.action(c.d.meaning(base, base.Target.ABI, name))) {
 			a.Always = append(a.Always, name)
 		}
 	}
 	refuse := c.d.end(c.action)
 	c.answer = func(name string) ref {
-		f := c.d.meaning(base, name)
+		f := c.d.meaning(base, base.Target.ABI, name)
 		switch {
 		case f < 0 && !passes(c.d.action(f)):
 			return f // refused in the base's own way, so that programs fall back as they do there

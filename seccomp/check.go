@@ -73,7 +73,7 @@ func (rule *Rule) place(name string) Pos {
 
 // kind sorts a call's function: refused always, allowed always, or by its arguments.
 func (c *checker) fate(name string) fate {
-	f := c.d.meaning(c.Resolved, name)
+	f := c.d.meaning(c.Resolved, c.Target.ABI, name)
 	if f >= 0 {
 		_, _, _, ok := c.d.difference(f, f, func(a, _ Action) bool { return passes(a) })
 		if ok {
@@ -182,7 +182,7 @@ func (c *checker) useless() {
 			known = true
 			without := *c.Resolved
 			without.byName = map[string][]int{name: slices.DeleteFunc(slices.Clone(c.byName[name]), func(j int) bool { return j == i })}
-			if c.d.meaning(c.Resolved, name) != c.d.meaning(&without, name) {
+			if c.d.meaning(c.Resolved, c.Target.ABI, name) != c.d.meaning(&without, c.Target.ABI, name) {
 				decides = true
 				break
 			}
@@ -238,7 +238,7 @@ func (c *checker) siblings() {
 
 // fallsBack reports whether a call answers as one that the kernel does not have: the profile wants programs to use others.
 func (c *checker) fallsBack(name string) bool {
-	f := c.d.meaning(c.Resolved, name)
+	f := c.d.meaning(c.Resolved, c.Target.ABI, name)
 	return f < 0 && c.d.action(f) == Errno|38
 }
 
@@ -312,7 +312,7 @@ func (c *checker) ring() {
 // newCalls looks for errnos that make programs give up where another call would do.
 func (c *checker) newCalls() {
 	for _, name := range []string{"clone3", "openat2", "faccessat2", "statx", "close_range", "fchmodat2", "rseq"} {
-		f := c.d.meaning(c.Resolved, name)
+		f := c.d.meaning(c.Resolved, c.Target.ABI, name)
 		if f < 0 {
 			if a := c.d.action(f); a.Kind() == Errno && a.Data() != 38 && a.Data() != 0 {
 				at, ok := c.meant(name)

@@ -58,19 +58,29 @@ type span struct {
 // ranges lists the spans of an architecture's numbers in ascending order.
 func (r *Resolved) ranges(abis []syscalls.ABI) []span {
 	def := r.Profile.Default
-	spans := []span{{first: 0, action: def}}
-	next := uint32(0)
+	var spans []span
 	for _, abi := range abis {
+		next := uint32(0) // of the ABI's numbers
+		if abi == syscalls.X32 {
+			next = syscalls.X32Bit
+		}
+		spans = append(spans, span{first: next, action: def})
 		for nr, name := range syscalls.All(abi) {
-			action, rules := r.answer(name)
+			if r.loader.beyond(abi, nr) {
+				break
+			}
 			if nr != next {
 				spans = append(spans, span{first: next, action: def})
 			}
+			action, rules := r.answer(abi, name)
 			spans = append(spans, span{first: nr, action: action, rules: rules})
 			next = nr + 1
 		}
+		spans = append(spans, span{first: next, action: def})
+		if last, ok := r.loader.lastOf(abi); ok {
+			spans = append(spans, span{first: last + 1, action: Errno | 38})
+		}
 	}
-	spans = append(spans, span{first: next, action: def})
 	if !slices.Contains(abis, syscalls.X32) && slices.Contains(abis, syscalls.X8664) {
 		spans = append(spans, span{first: syscalls.X32Bit, action: KillThread})
 	}
@@ -90,11 +100,14 @@ func (r *Resolved) ranges(abis []syscalls.ABI) []span {
 }
 
 // answer returns what a call gets: a constant, or the conditional rules in order of precedence with the constant behind them.
-func (r *Resolved) answer(name string) (Action, []*Rule) {
+func (r *Resolved) answer(abi syscalls.ABI, name string) (Action, []*Rule) {
 	var conds []*Rule
 	action, fixed := r.Profile.Default, false
+	if !r.loader.knows(abi, name) {
+		return action, nil
+	}
 	for _, i := range r.byName[name] {
-		rule := &r.Profile.Rules[i]
+		rule := r.loader.form(abi, &r.Profile.Rules[i])
 		switch {
 		case slices.Contains(r.Maybe, i):
 		case len(rule.Args) > 0:
@@ -368,6 +381,9 @@ func (b *builder) oneOf(rules []*Rule, no int) int {
 		}
 	}
 	low := b.emit(Insn{Code: ldAbs, K: 16 + 8*uint32(a.Index)}, b.search(blocks(merged)))
+	if a.Low {
+		return low
+	}
 	high := b.branch(Insn{Code: jeqK, K: 0}, low, no)
 	return b.emit(Insn{Code: ldAbs, K: 20 + 8*uint32(a.Index)}, high)
 }
@@ -389,6 +405,9 @@ func (b *builder) cond(a Arg, yes, no int) int {
 		return b.cond(a, no, yes)
 	case EQ:
 		low := load(lo, b.branch(Insn{Code: jeqK, K: vlo}, yes, no))
+		if a.Low {
+			return low
+		}
 		return load(hi, b.branch(Insn{Code: jeqK, K: vhi}, low, no))
 	case GT, GE:
 		code := uint16(jgtK)
@@ -396,12 +415,18 @@ func (b *builder) cond(a Arg, yes, no int) int {
 			code = jgeK
 		}
 		low := load(lo, b.branch(Insn{Code: code, K: vlo}, yes, no))
+		if a.Low {
+			return low
+		}
 		equal := b.branch(Insn{Code: jeqK, K: vhi}, low, no)
 		return load(hi, b.branch(Insn{Code: jgtK, K: vhi}, yes, equal))
 	}
 	wlo, whi := uint32(a.ValueTwo), uint32(a.ValueTwo>>32)
 	low := b.branch(Insn{Code: jeqK, K: wlo}, yes, no)
 	low = load(lo, b.emit(Insn{Code: andK, K: vlo}, low))
+	if a.Low {
+		return low
+	}
 	high := b.branch(Insn{Code: jeqK, K: whi}, low, no)
 	return load(hi, b.emit(Insn{Code: andK, K: vhi}, high))
 }

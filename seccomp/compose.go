@@ -55,7 +55,7 @@ func (c *composition) profile(file string) (*Profile, error) {
 	p.Rules = append(p.Rules, own...)
 	r := p.Resolve(Target{ABI: c.abis[0]})
 	for _, name := range c.names() {
-		if c.d.meaning(r, name) != c.answer(name) {
+		if c.d.meaning(r, r.Target.ABI, name) != c.answer(name) {
 			return nil, fmt.Errorf("the rules for %s do not come out as they should", name)
 		}
 	}
@@ -91,7 +91,7 @@ func (c *composition) rules(name string) ([]Rule, error) {
 		return nil, nil
 	}
 	for _, s := range c.sources {
-		if s.Profile.Default != c.action || c.d.meaning(s, name) != f {
+		if s.Profile.Default != c.action || c.d.meaning(s, s.Target.ABI, name) != f {
 			continue
 		}
 		var out []Rule
@@ -142,7 +142,7 @@ func (c *composition) rules(name string) ([]Rule, error) {
 			if inCubes && (conds == nil || len(cubes[then]) < len(conds)) {
 				conds = nil
 				for _, x := range cubes[then] {
-					conds = append(conds, Arg{(word - 4) / 2, MaskedEQ, x.mask, x.value})
+					conds = append(conds, Arg{Index: (word - 4) / 2, Op: MaskedEQ, Value: x.mask, ValueTwo: x.value})
 				}
 			}
 			for _, a := range conds {
@@ -177,7 +177,7 @@ func comparisons(index uint8, list []span64) []Arg {
 				for free > 0 && (free > 63 || lo+(1<<free-1) > s.hi || lo+(1<<free-1) < lo) {
 					free--
 				}
-				out = append(out, Arg{index, MaskedEQ, ^uint64(0) << free, lo})
+				out = append(out, Arg{Index: index, Op: MaskedEQ, Value: ^uint64(0) << free, ValueTwo: lo})
 				last := lo + (1<<free - 1)
 				if last >= s.hi {
 					break

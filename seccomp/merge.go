@@ -37,9 +37,9 @@ func Merge(mode Mode, file string, list ...*Resolved) (*Profile, error) {
 	c := &composition{d: newDiagram(false), sources: list, action: first.Profile.Default, abis: abis}
 	// Any name that no profile has stands for the default action.
 	whole := func(name string) ref {
-		f := c.d.meaning(first, name)
+		f := c.d.meaning(first, first.Target.ABI, name)
 		for _, r := range list[1:] {
-			g := c.d.meaning(r, name)
+			g := c.d.meaning(r, r.Target.ABI, name)
 			switch mode {
 			case Intersect:
 				f = c.d.combine(g, f, Action.Stricter)

@@ -74,10 +74,15 @@ type Arg struct {
 	Index           uint8
 	Op              Op
 	Value, ValueTwo uint64
+	Low             bool // only the lower 32 bits are compared
 }
 
 // Holds reports whether the condition holds for a register's value.
 func (a Arg) Holds(v uint64) bool {
+	if a.Low {
+		const low = 1<<32 - 1
+		v, a.Value, a.ValueTwo = v&low, a.Value&low, a.ValueTwo&low
+	}
 	switch a.Op {
 	case NE:
 		return v != a.Value
@@ -437,7 +442,9 @@ type Resolved struct {
 	Maybe   []int  // of those that the kernel's release, which is not known, would decide
 	Dropped []Drop // of the others
 	ABIs    []syscalls.ABI
+	Listed  bool // the profile itself names the ABIs
 	byName  map[string][]int
+	loader  *loader // nil: the profile is loaded as it is written
 }
 
 // Drop says why a rule is not in force.
@@ -448,7 +455,7 @@ type Drop struct {
 
 // Resolve keeps the rules that are in force for a target: the includes must hold and the excludes must not.
 func (p *Profile) Resolve(t Target) *Resolved {
-	r := &Resolved{Profile: p, Target: t, byName: map[string][]int{}, ABIs: p.abis(t.ABI)}
+	r := &Resolved{Profile: p, Target: t, byName: map[string][]int{}, ABIs: p.abis(t.ABI), Listed: len(p.Arches) > 0}
 	for i := range p.Rules {
 		rule := &p.Rules[i]
 		why, answer := rule.inForce(t)

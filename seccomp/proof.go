@@ -20,8 +20,11 @@ func (e *ProofError) Error() string {
 
 // meaning is the function of its arguments that the rules give a call, built from the rules as docs/seccomp.md reads them and from
 // nothing that the compiler does.
-func (d *diagram) meaning(r *Resolved, name string) ref {
+func (d *diagram) meaning(r *Resolved, abi syscalls.ABI, name string) ref {
 	f := d.end(r.Profile.Default)
+	if !r.loader.knows(abi, name) {
+		return f
+	}
 	rules := r.byName[name]
 	if len(r.Maybe) > 0 {
 		rules = slices.DeleteFunc(slices.Clone(rules), func(i int) bool { return slices.Contains(r.Maybe, i) })
@@ -41,7 +44,7 @@ func (d *diagram) meaning(r *Resolved, name string) ref {
 		return j - i
 	})
 	for _, i := range rules {
-		rule := &r.Profile.Rules[i]
+		rule := r.loader.form(abi, &r.Profile.Rules[i])
 		f = d.ite(d.matches(rule), d.end(rule.Action), f)
 	}
 	return f
@@ -68,8 +71,16 @@ func (d *diagram) condition(a Arg) ref {
 	const all = 1<<32 - 1
 	lo, hi := 4+2*a.Index, 5+2*a.Index
 	vlo, vhi := uint32(a.Value), uint32(a.Value>>32)
-	equal := func(mlo, klo, mhi, khi uint32) ref { return d.and(d.masked(hi, mhi, khi), d.masked(lo, mlo, klo)) }
+	equal := func(mlo, klo, mhi, khi uint32) ref {
+		if a.Low {
+			return d.masked(lo, mlo, klo)
+		}
+		return d.and(d.masked(hi, mhi, khi), d.masked(lo, mlo, klo))
+	}
 	above := func(same bool) ref {
+		if a.Low {
+			return d.above(lo, all, vlo, same)
+		}
 		return d.or(d.above(hi, all, vhi, false), d.and(d.masked(hi, all, vhi), d.above(lo, all, vlo, same)))
 	}
 	switch a.Op {
@@ -98,12 +109,12 @@ func (r *Resolved) Prove(p Program) error {
 	for _, abi := range r.ABIs {
 		l := slices.Grow(listed[abi.Audit()], 512)
 		for nr, name := range syscalls.All(abi) {
-			l = append(l, numbered{nr, name})
+			l = append(l, numbered{nr, abi, name})
 		}
 		slices.SortFunc(l, func(a, b numbered) int { return int(int64(a.nr) - int64(b.nr)) })
 		listed[abi.Audit()] = l
 	}
-	other, none := d.end(r.Profile.Default), d.end(KillThread)
+	other, none, enosys := d.end(r.Profile.Default), d.end(KillThread), d.end(Errno|38)
 	x32 := slices.Contains(r.ABIs, syscalls.X32)
 	differ := func(b box, nr uint32, want, got ref) error {
 		x, w, g, _ := d.difference(want, got, func(a, b Action) bool { return a != b })
@@ -121,13 +132,18 @@ func (r *Resolved) Prove(p Program) error {
 		next := uint64(b.nr0) // the first number of the box that is still to be looked at
 		gap := func(end uint64) error {
 			for next < end {
-				want, to := other, end
-				if b.arch0 == syscalls.X8664.Audit() && !x32 {
-					if next >= syscalls.X32Bit {
-						want = none
-					} else {
-						to = min(end, syscalls.X32Bit)
-					}
+				want, to, abi := other, end, r.abiOf(b.arch0, uint32(next))
+				if abi == syscalls.X8664 {
+					to = min(end, syscalls.X32Bit)
+				}
+				last, stub := r.loader.lastOf(abi)
+				switch {
+				case abi == syscalls.X32 && !x32:
+					want = none
+				case stub && next > uint64(last):
+					want = enosys
+				case stub:
+					to = min(to, uint64(last)+1)
 				}
 				if fs[0] != want {
 					return differ(b, uint32(next), want, fs[0])
@@ -142,13 +158,45 @@ func (r *Resolved) Prove(p Program) error {
 			if err := gap(uint64(n.nr)); err != nil {
 				return err
 			}
-			if want := d.meaning(r, n.name); fs[0] != want {
+			want := enosys
+			if !r.loader.beyond(n.abi, n.nr) {
+				want = d.meaning(r, n.abi, n.name)
+				if n.abi == syscalls.I386 {
+					want = d.halved(want)
+				}
+			}
+			if fs[0] != want {
 				return differ(b, n.nr, want, fs[0])
 			}
 			next = uint64(n.nr) + 1
 		}
 		return gap(uint64(b.nr1) + 1)
 	})
+}
+
+// abiOf returns the ABI of a number.
+func (r *Resolved) abiOf(audit, nr uint32) syscalls.ABI {
+	if audit == syscalls.X8664.Audit() && nr >= syscalls.X32Bit {
+		return syscalls.X32
+	}
+	for _, abi := range r.ABIs {
+		if abi.Audit() == audit && abi != syscalls.X32 {
+			return abi
+		}
+	}
+	return r.Target.ABI
+}
+
+// halved is a function of arguments whose upper halves are 0.
+func (d *diagram) halved(f ref) ref {
+	if f < 0 {
+		return f
+	}
+	n := d.nodes[f]
+	if word, _ := d.bit(n.level); word > 2 && word&1 != 0 {
+		return d.halved(n.lo)
+	}
+	return d.node(n.level, d.halved(n.lo), d.halved(n.hi))
 }
 
 // apart divides all calls into those of each of some ABIs, ascending, and those of the ABIs between them.
@@ -167,6 +215,7 @@ func apart(audits []uint32) []box {
 // numbered is a call of one ABI.
 type numbered struct {
 	nr   uint32
+	abi  syscalls.ABI
 	name string
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+
+	"syscallstory/syscalls"
 )
 
 // UndeterminedError is a program that the analysis gives up: not wrong, but more than its budget can enumerate.
@@ -299,6 +301,8 @@ func (e *evaluation) load(off uint32) value {
 		return value{kind: constant, k: b.nr0}
 	case off == 4 && b.arch0 == b.arch1:
 		return value{kind: constant, k: b.arch0}
+	case b.arch0 == b.arch1 && b.arch0 == syscalls.I386.Audit() && off > 8 && off%8 == 4:
+		return value{kind: constant} // registers of i386 have 32 bits: the upper halves are always 0
 	}
 	return value{kind: masked, word: uint8(off / 4), mask: 1<<32 - 1}
 }

@@ -87,6 +87,12 @@ func (s *source) eval(call *syscalls.Call) evaluation {
 // reason names the place in the profile that decides, and why it is in force.
 func reason(f explain.Filter, call *syscalls.Call, regs *[6]uint64) (at, why string) {
 	r := f.Profile
+	if why, ok := r.Stub(call.ABI, call.Nr); ok {
+		return fmt.Sprintf("%s:%d:%d", r.Profile.File, r.Profile.At.Line, r.Profile.At.Col), why
+	}
+	if why, ok := r.Unknown(call.ABI, call.Name); ok {
+		return fmt.Sprintf("%s:%d:%d", r.Profile.File, r.Profile.At.Line, r.Profile.At.Col), "the default action: " + why
+	}
 	d := r.Eval(call.Name, regs)
 	pos, why := r.Profile.At, "no rule matches: the default action"
 	if d.Rule >= 0 {

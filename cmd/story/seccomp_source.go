@@ -35,6 +35,7 @@ A profile is resolved against --arch, --kernel and the capabilities; a Pod bring
 // target is what a profile is resolved against.
 type target struct {
 	arch, kernel    string
+	runtime         string
 	capAdd, capDrop []string
 	pod             subject
 }
@@ -42,6 +43,7 @@ type target struct {
 func (t *target) flags(f *pflag.FlagSet) {
 	f.StringVar(&t.arch, "arch", "x86_64", "x86_64 or arm64")
 	f.StringVar(&t.kernel, "kernel", "", "kernel release, as 6.18; this machine's where it is not given")
+	f.StringVar(&t.runtime, "runtime", "", "as this runtime loads a profile: NAME[@VERSION][+LIBSECCOMP], as runc@1.1.5+2.5.5 or crun@1.8.1")
 	f.StringSliceVar(&t.capAdd, "cap-add", nil, "capabilities beside the 14 that a container gets by default, or ALL")
 	f.StringSliceVar(&t.capDrop, "cap-drop", nil, "capabilities that it does not get, or ALL")
 	f.StringVarP(&t.pod.pod, "pod", "p", "", "name of the Pod or workload, where the file holds several")
@@ -225,6 +227,13 @@ func (t *target) add(s *source, file string, text []byte, base world.CapSet) err
 		return err
 	}
 	r := p.Resolve(seccomp.Target{ABI: s.abi, Caps: (base | add) &^ drop, Kernel: rel})
+	if t.runtime != "" {
+		rt, err := seccomp.ParseRuntime(t.runtime)
+		if err != nil {
+			return fmt.Errorf("--runtime: %w", err)
+		}
+		r = r.LoadedBy(rt)
+	}
 	prog, err := r.Compile()
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
