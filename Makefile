@@ -6,7 +6,7 @@ FUZZTIME ?= 20s
 EXPLORER := -f examples/explorer.yaml --host-root examples/node/root --node examples/node/node.yaml --rootfs embedded
 CALL := open("/test-pd/file.log", O_WRONLY)
 # Debian packages that the tests use.
-TEST_PACKAGES := strace uidmap
+TEST_PACKAGES := strace uidmap runc crun
 
 .PHONY: build run test test-packages verify-long lint bench bench-start fuzz generate clean
 

@@ -3,6 +3,7 @@ package seccomp
 import (
 	_ "embed"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -242,12 +243,6 @@ func (c *checker) fallsBack(name string) bool {
 	return f < 0 && c.d.action(f) == Errno|38
 }
 
-// multiplexed are the calls of i386 that stand for several others, whose arguments lie in memory.
-var multiplexed = map[string][]string{
-	"socketcall": {"socket", "bind", "connect", "listen", "accept", "accept4", "socketpair", "sendto", "recvfrom", "sendmsg", "recvmsg", "shutdown", "setsockopt", "getsockopt"},
-	"ipc":        {"semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl", "shmget", "shmat", "shmdt", "shmctl"},
-}
-
 // otherABIs looks for refusals that a call of another ABI goes around.
 func (c *checker) otherABIs() {
 	for _, abi := range c.ABIs {
@@ -260,7 +255,7 @@ func (c *checker) otherABIs() {
 			}
 			var shut []string
 			at := Pos{}
-			for _, name := range multiplexed[through] {
+			for _, name := range slices.Sorted(maps.Keys(multiplexed[through])) {
 				if p, ok := c.meant(name); ok && c.fate(name) != always {
 					shut, at = append(shut, name), p
 				}

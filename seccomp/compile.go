@@ -83,6 +83,12 @@ func (r *Resolved) ranges(abis []syscalls.ABI) []span {
 	}
 	if !slices.Contains(abis, syscalls.X32) && slices.Contains(abis, syscalls.X8664) {
 		spans = append(spans, span{first: syscalls.X32Bit, action: KillThread})
+		if _, stub := r.loader.lastOf(syscalls.X8664); stub {
+			spans = append(spans, span{first: noX32, action: Errno | 38}, span{first: noX32End, action: KillThread})
+		}
+		if r.loader != nil {
+			spans = append(spans, span{first: skipped, action: def})
+		}
 	}
 	out := spans[:1]
 	for _, s := range spans[1:] {
@@ -103,13 +109,8 @@ func (r *Resolved) ranges(abis []syscalls.ABI) []span {
 func (r *Resolved) answer(abi syscalls.ABI, name string) (Action, []*Rule) {
 	var conds []*Rule
 	action, fixed := r.Profile.Default, false
-	if !r.loader.knows(abi, name) {
-		return action, nil
-	}
-	for _, i := range r.byName[name] {
-		rule := r.loader.form(abi, &r.Profile.Rules[i])
+	for _, rule := range r.rulesFor(abi, name) {
 		switch {
-		case slices.Contains(r.Maybe, i):
 		case len(rule.Args) > 0:
 			// Behind a constant that is as strict, a condition never decides.
 			if !fixed || rule.Action.Stricter(action) {

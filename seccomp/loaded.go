@@ -2,6 +2,7 @@ package seccomp
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,7 +88,7 @@ func dotted(s string) (major [2]int, patch int, ok bool) {
 // Since 1.2 runc has libseccomp build a binary tree; it means the same.
 func (r *Resolved) LoadedBy(rt Runtime) *Resolved {
 	out := *r
-	out.loader = &loader{runtime: rt, last: map[syscalls.ABI]uint32{}, low: map[*Rule]*Rule{}}
+	out.loader = &loader{runtime: rt, last: map[syscalls.ABI]uint32{}, low: map[*Rule]*Rule{}, inner: map[inner]*Rule{}}
 	out.byName = map[string][]int{}
 	for name, rules := range r.byName {
 		for _, i := range rules {
@@ -115,6 +116,7 @@ type loader struct {
 	runtime Runtime
 	last    map[syscalls.ABI]uint32 // numbers above fail with ENOSYS; none: no stub
 	low     map[*Rule]*Rule         // rules whose arguments are compared by their lower halves
+	inner   map[inner]*Rule
 }
 
 // absent are calls that libseccomp's table does not have for an ABI although the kernel's has them.
@@ -167,6 +169,73 @@ func (l *loader) form(abi syscalls.ABI, rule *Rule) *Rule {
 		l.low[rule] = &low
 	}
 	return l.low[rule]
+}
+
+// skipped is the number of a call that a tracer has cancelled, -1: libseccomp gives it the default action where x32 is not listed.
+const skipped = 1<<32 - 1
+
+// From noX32 to noX32End numbers lack the bit of x32 although they are larger than it: runc's stub, which tests the bit, answers them.
+const noX32, noX32End = 2 * syscalls.X32Bit, 3 * syscalls.X32Bit
+
+// unlisted returns where, of the numbers of an x32 that is not listed, others than those from nr on begin.
+func (l *loader) unlisted(nr uint64) uint64 {
+	for _, end := range []uint64{noX32, noX32End, skipped} {
+		if l != nil && nr < end {
+			return end
+		}
+	}
+	return 1 << 32
+}
+
+// rulesFor are the rules that a call of an ABI meets, in the profile's order. The list is the caller's.
+func (r *Resolved) rulesFor(abi syscalls.ABI, name string) []*Rule {
+	if !r.loader.knows(abi, name) {
+		return nil
+	}
+	own := r.byName[name]
+	through := map[string]uint64(nil)
+	if r.loader != nil && abi == syscalls.I386 {
+		through = multiplexed[name]
+	}
+	if len(own) == 0 && through == nil {
+		return nil
+	}
+	out := make([]*Rule, 0, len(own))
+	for _, i := range own {
+		if !slices.Contains(r.Maybe, i) {
+			out = append(out, r.loader.form(abi, &r.Profile.Rules[i]))
+		}
+	}
+	for _, inner := range slices.Sorted(maps.Keys(through)) {
+		for _, i := range r.byName[inner] {
+			if !slices.Contains(r.Maybe, i) {
+				out = append(out, r.loader.through(&r.Profile.Rules[i], through[inner]))
+			}
+		}
+	}
+	return out
+}
+
+// through is a rule for a call as it holds for socketcall or ipc: their first argument says which call it is, and conditions on the
+// call's own arguments, which lie in memory, are dropped.
+func (l *loader) through(rule *Rule, number uint64) *Rule {
+	k := inner{rule, number}
+	if l.inner[k] == nil {
+		l.inner[k] = &Rule{Action: rule.Action, Args: []Arg{{Index: 0, Op: EQ, Value: number, Low: true}}}
+	}
+	return l.inner[k]
+}
+
+type inner struct {
+	rule   *Rule
+	number uint64
+}
+
+// multiplexed are the calls of i386 that stand for several others, whose arguments lie in memory (sys_socketcall, ksys_ipc).
+var multiplexed = map[string]map[string]uint64{
+	"socketcall": {"socket": 1, "bind": 2, "connect": 3, "listen": 4, "accept": 5, "getsockname": 6, "getpeername": 7, "socketpair": 8, "send": 9, "recv": 10, "sendto": 11, "recvfrom": 12, "shutdown": 13,
+		"setsockopt": 14, "getsockopt": 15, "sendmsg": 16, "recvmsg": 17, "accept4": 18, "recvmmsg": 19, "sendmmsg": 20},
+	"ipc": {"semop": 1, "semget": 2, "semctl": 3, "semtimedop": 4, "msgsnd": 11, "msgrcv": 12, "msgget": 13, "msgctl": 14, "shmat": 21, "shmdt": 22, "shmget": 23, "shmctl": 24},
 }
 
 // Stub says whether a runtime's own stub, not the profile, answers a call, and which.

@@ -22,29 +22,21 @@ func (e *ProofError) Error() string {
 // nothing that the compiler does.
 func (d *diagram) meaning(r *Resolved, abi syscalls.ABI, name string) ref {
 	f := d.end(r.Profile.Default)
-	if !r.loader.knows(abi, name) {
-		return f
-	}
-	rules := r.byName[name]
-	if len(r.Maybe) > 0 {
-		rules = slices.DeleteFunc(slices.Clone(rules), func(i int) bool { return slices.Contains(r.Maybe, i) })
-	}
-	if len(rules) > 1 {
-		rules = slices.Clone(rules)
-	}
+	rules := r.rulesFor(abi, name)
 	// From the one that counts least to the one that counts most: a stricter action before a laxer one, an earlier rule before a later.
-	slices.SortStableFunc(rules, func(i, j int) int {
-		a, b := r.Profile.Rules[i].Action, r.Profile.Rules[j].Action
-		switch {
-		case a.Stricter(b):
-			return 1
-		case b.Stricter(a):
-			return -1
-		}
-		return j - i
-	})
-	for _, i := range rules {
-		rule := r.loader.form(abi, &r.Profile.Rules[i])
+	if len(rules) > 1 {
+		slices.Reverse(rules)
+		slices.SortStableFunc(rules, func(a, b *Rule) int {
+			switch {
+			case a.Action.Stricter(b.Action):
+				return 1
+			case b.Action.Stricter(a.Action):
+				return -1
+			}
+			return 0
+		})
+	}
+	for _, rule := range rules {
 		f = d.ite(d.matches(rule), d.end(rule.Action), f)
 	}
 	return f
@@ -139,7 +131,12 @@ func (r *Resolved) Prove(p Program) error {
 				last, stub := r.loader.lastOf(abi)
 				switch {
 				case abi == syscalls.X32 && !x32:
-					want = none
+					want, to = none, min(to, r.loader.unlisted(next))
+					if r.loader != nil && next == skipped {
+						want = other
+					} else if _, stub := r.loader.lastOf(syscalls.X8664); stub && next&syscalls.X32Bit == 0 {
+						want = enosys
+					}
 				case stub && next > uint64(last):
 					want = enosys
 				case stub:
