@@ -40,6 +40,7 @@ func (r *Resolved) Check() []Finding {
 	c.actions()
 	c.arguments()
 	c.useless()
+	c.several()
 	c.siblings()
 	c.otherABIs()
 	c.ring()
@@ -194,6 +195,22 @@ func (c *checker) useless() {
 			c.add("default", rule.At, "the rule answers what the default action answers anyway; runtimes leave it out")
 		default:
 			c.add("dead", rule.At, "the rule never decides: stricter or earlier rules answer every call that it matches")
+		}
+	}
+}
+
+// several looks for calls that have several rules, of which runtimes that use libseccomp make something else than the strictest.
+func (c *checker) several() {
+	for _, name := range slices.Sorted(maps.Keys(c.byName)) {
+		rules := c.byName[name]
+		if first := c.decisive(rules); len(first) == 1 && len(rules) > 1 {
+			for _, i := range rules {
+				if rule := &c.Profile.Rules[i]; i != first[0] && rule.Action != c.Profile.Rules[first[0]].Action {
+					c.add("void", rule.place(name), "runtimes that use libseccomp (runc, crun) leave this rule for %s out, because line %d names it without conditions", name, c.Profile.Rules[first[0]].At.Line)
+				}
+			}
+		} else if why := c.overlap(rules); why != "" {
+			c.add("overlap", c.Profile.Rules[rules[0]].place(name), "%s: %s", name, why)
 		}
 	}
 }

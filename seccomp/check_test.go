@@ -40,6 +40,8 @@ func TestFindings(t *testing.T) {
 		{"unknown-name", deny(`{"names": ["raed"], "action": "SCMP_ACT_ALLOW"}`), deny(`{"names": ["read"], "action": "SCMP_ACT_ALLOW"}`)},
 		{"default", deny(`{"names": ["read"], "action": "SCMP_ACT_ERRNO"}`), deny(`{"names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}`)},
 		{"dead", deny(`{"names": ["read"], "action": "SCMP_ACT_ALLOW"}, {"names": ["read"], "action": "SCMP_ACT_LOG"}, {"names": ["read"], "action": "SCMP_ACT_LOG"}`), deny(`{"names": ["read"], "action": "SCMP_ACT_ALLOW"}`)},
+		{"void", deny(`{"names": ["lseek"], "action": "SCMP_ACT_ALLOW"},` + cond("lseek", "LOG", 1, "EQ", 3)), deny(`{"names": ["lseek"], "action": "SCMP_ACT_ALLOW"}`)},
+		{"overlap", deny(cond("lseek", "ALLOW", 1, "EQ", 3) + "," + cond("lseek", "LOG", 1, "LE", 3)), deny(cond("lseek", "ALLOW", 1, "EQ", 3) + "," + cond("lseek", "LOG", 1, "LT", 3))},
 		{"pointer", deny(cond("open", "ALLOW", 0, "EQ", 4096)), deny(cond("open", "ALLOW", 1, "EQ", 0))},
 		{"no-argument", deny(cond("close", "ALLOW", 1, "EQ", 1)), deny(cond("close", "ALLOW", 0, "EQ", 1))},
 		{"half", allow(cond("socket", "ERRNO", 0, "EQ", 40)), deny(cond("socket", "ALLOW", 0, "EQ", 1))},

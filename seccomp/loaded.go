@@ -80,6 +80,7 @@ func dotted(s string) (major [2]int, patch int, ok bool) {
 //
 //   - Rules that answer what the default action answers are left out.
 //   - Names that libseccomp's table does not have are left out, silently.
+//   - A rule without conditions makes all others for the same call void, stricter ones too.
 //   - Numbers of x32 and i386 are judged by the lower halves of the arguments: libseccomp takes those ABIs to have 32-bit arguments.
 //   - runc puts a stub in front, unless the default action lets calls pass or the default errno is ENOSYS already: numbers above the highest that
 //     the rules name in their ABI fail with ENOSYS.
@@ -88,13 +89,19 @@ func dotted(s string) (major [2]int, patch int, ok bool) {
 // Since 1.2 runc has libseccomp build a binary tree; it means the same.
 func (r *Resolved) LoadedBy(rt Runtime) *Resolved {
 	out := *r
-	out.loader = &loader{runtime: rt, last: map[syscalls.ABI]uint32{}, low: map[*Rule]*Rule{}, inner: map[inner]*Rule{}}
+	out.loader = &loader{runtime: rt, last: map[syscalls.ABI]uint32{}, low: map[*Rule]*Rule{}, inner: map[inner]*Rule{}, unsure: map[string]string{}}
 	out.byName = map[string][]int{}
 	for name, rules := range r.byName {
 		for _, i := range rules {
 			if r.Profile.Rules[i].Action != r.Profile.Default {
 				out.byName[name] = append(out.byName[name], i)
 			}
+		}
+	}
+	for name, rules := range out.byName {
+		out.byName[name] = slices.Clone(r.decisive(rules))
+		if why := r.overlap(out.byName[name]); why != "" {
+			out.loader.unsure[name] = why
 		}
 	}
 	stub := rt.Name == "runc" && !passes(r.Profile.Default) && r.Profile.Default.Kind() != Trace && r.Profile.Default != Errno|38
@@ -117,6 +124,37 @@ type loader struct {
 	last    map[syscalls.ABI]uint32 // numbers above fail with ENOSYS; none: no stub
 	low     map[*Rule]*Rule         // rules whose arguments are compared by their lower halves
 	inner   map[inner]*Rule
+	unsure  map[string]string // calls whose answer is not modelled, and why
+}
+
+// decisive returns the rule without conditions if there is one, else all.
+func (r *Resolved) decisive(rules []int) []int {
+	if i := slices.IndexFunc(rules, func(i int) bool { return len(r.Profile.Rules[i].Args) == 0 }); i >= 0 {
+		return rules[i : i+1]
+	}
+	return rules
+}
+
+// overlap says which rules match the same call with different actions.
+func (r *Resolved) overlap(rules []int) string {
+	d := newDiagram(false)
+	for k, i := range rules {
+		for _, j := range rules[:k] {
+			a, b := &r.Profile.Rules[j], &r.Profile.Rules[i]
+			if a.Action != b.Action && d.and(d.matches(a), d.matches(b)) != no {
+				return fmt.Sprintf("the rules of lines %d and %d match the same calls with different actions: which of them libseccomp lets decide is not modelled", a.At.Line, b.At.Line)
+			}
+		}
+	}
+	return ""
+}
+
+// Unsure lists the calls whose answer is not modelled for the runtime, with the reason.
+func (r *Resolved) Unsure() map[string]string {
+	if r.loader == nil {
+		return nil
+	}
+	return r.loader.unsure
 }
 
 // absent are calls that libseccomp's table does not have for an ABI although the kernel's has them.

@@ -110,7 +110,22 @@ func TestKernelLoaded(t *testing.T) {
 		"sockets":                profile("ERRNO", all, allow(needs, "")+","+allow(`"socket", "connect", "semget"`, `, "args": [{"index": 0, "op": "SCMP_CMP_EQ", "value": 2}]`)+","+allow(`"bind", "shmat"`, "")),
 		"every operator": profile("ERRNO", all, allow(needs, "")+","+allow(`"lseek"`, `, "args": [{"index": 1, "op": "SCMP_CMP_GT", "value": 4294967295}, {"index": 2, "op": "SCMP_CMP_LE", "value": 2}]`)+
 			","+allow(`"ftruncate"`, `, "args": [{"index": 1, "op": "SCMP_CMP_LT", "value": 8589934593}]`)+","+allow(`"fchown"`, `, "args": [{"index": 1, "op": "SCMP_CMP_NE", "value": 0}, {"index": 2, "op": "SCMP_CMP_GE", "value": 7}]`)),
+		"a limit on what is allowed":     profile("ERRNO", all, allow(needs, "")+","+allow(`"lseek"`, "")+`,{"names": ["lseek"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5, "args": [{"index": 2, "op": "SCMP_CMP_EQ", "value": 4}]}`),
+		"a limit before what is allowed": profile("ERRNO", all, allow(needs, "")+`,{"names": ["lseek"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5, "args": [{"index": 2, "op": "SCMP_CMP_EQ", "value": 4}]},`+allow(`"lseek"`, "")),
+		"allowed and refused":            profile("ERRNO", all, allow(needs+`, "lseek"`, "")+`,{"names": ["lseek"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5}`),
+		"refused and allowed":            profile("ERRNO", all, `{"names": ["lseek"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5},`+allow(needs+`, "lseek"`, "")),
 		"two conditions on one argument": profile("ERRNO", all, allow(needs, "")+","+allow(`"lseek"`, `, "args": [{"index": 1, "op": "SCMP_CMP_LT", "value": 5}, {"index": 1, "op": "SCMP_CMP_GT", "value": 9}]`)),
+	}
+	overlap := filepath.Join(t.TempDir(), "overlap.json")
+	text := profile("ALLOW", all, `
+		{"names": ["lseek"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5, "args": [{"index": 2, "op": "SCMP_CMP_LE", "value": 4}]},
+		{"names": ["lseek"], "action": "SCMP_ACT_KILL", "args": [{"index": 1, "op": "SCMP_CMP_EQ", "value": 3}]}`)
+	if err := os.WriteFile(overlap, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	if code := run([]string{"seccomp", "compile", overlap, "--runtime", "runc"}, nil, &errs, &errs); code != exitUndetermined || !strings.Contains(errs.String(), "lseek: the rules of lines 2 and 3 match the same calls") {
+		t.Errorf("rules that overlap: exit %d, %s", code, errs.String())
 	}
 	for _, runtime := range []string{"runc", "crun"} {
 		out, err := exec.Command(runtime, "--version").Output()

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -233,6 +235,9 @@ func (t *target) add(s *source, file string, text []byte, base world.CapSet) err
 			return fmt.Errorf("--runtime: %w", err)
 		}
 		r = r.LoadedBy(rt)
+		for _, name := range slices.Sorted(maps.Keys(r.Unsure())) {
+			return undetermined{fmt.Errorf("%s: %s: %s", file, name, r.Unsure()[name])}
+		}
 	}
 	prog, err := r.Compile()
 	if err != nil {
