@@ -8,7 +8,7 @@ CALL := open("/test-pd/file.log", O_WRONLY)
 # Debian packages that the tests use.
 TEST_PACKAGES := strace uidmap runc crun
 
-.PHONY: build run test test-packages verify-long lint bench bench-start fuzz generate clean
+.PHONY: build run test test-packages verify-long lint bench bench-start bench-seccomp fuzz generate clean
 
 # The first process of a container is a program of its own, built into story: it starts faster than story itself.
 build:
@@ -51,6 +51,13 @@ bench:
 bench-start: build
 	@[ "$$(id -u)" != 0 ] || [ ! -f /etc/debian_version ] || command -v runc crun >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends runc crun; }
 	$(GO) run ./bench/start
+
+# Compilers of seccomp profiles, their programs in the kernel, and interpreters; a module of its own, which needs libseccomp.
+bench-seccomp:
+	@if [ "$$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then \
+		dpkg-query -W -f '$${Status}\n' gcc libc6-dev libseccomp-dev 2>/dev/null | grep -c 'ok installed' | grep -qx 3 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev libseccomp-dev; }; \
+	fi
+	cd bench/seccomp && $(GO) vet . && $(GO) run .
 
 # Making an interesting input smaller may take a minute by default, in which nothing else is tried.
 fuzz:

@@ -55,6 +55,33 @@ func TestDecisions(t *testing.T) {
 	t.Logf("%d evaluations", n)
 }
 
+// TestRunFollowsPath compares the quick way through a program with the whole machine's.
+func TestRunFollowsPath(t *testing.T) {
+	rng := rand.New(rand.NewPCG(rand.Uint64(), 1))
+	codes := []uint16{0x20, 0x15, 0x25, 0x35, 0x45, 0x54, 0x05, 0x04, 0x07, 0x1d}
+	for range 20000 {
+		p := make(seccomp.Program, 3+rng.IntN(20))
+		for i := range p {
+			p[i] = seccomp.Insn{Code: codes[rng.IntN(len(codes))], K: uint32(rng.IntN(16)) * 4, JT: uint8(rng.IntN(3)), JF: uint8(rng.IntN(3))}
+			if p[i].Code == 0x05 {
+				p[i].K &= 3
+			}
+			if rng.IntN(6) == 0 || i >= len(p)-3 {
+				p[i] = seccomp.Insn{Code: 0x06, K: uint32(rng.IntN(8)) << 16}
+			}
+		}
+		if p.Check() != nil {
+			continue
+		}
+		d := seccomp.Data{NR: uint32(rng.IntN(64)), Arch: uint32(rng.IntN(64)), IP: rng.Uint64(), Args: [6]uint64{rng.Uint64N(64), rng.Uint64()}}
+		path := p.Path(&d)
+		last := path[len(path)-1]
+		if a, pc := p.Run(&d); pc != last || a != seccomp.Action(p[last].K) {
+			t.Fatalf("%v: %v by instruction %d, the path ends at %d\n%v", d, a, pc, last, p)
+		}
+	}
+}
+
 // callMix is what a server in a container calls, roughly by its frequency, with the argument that a filter may look at.
 func callMix() []seccomp.Data {
 	var mix []seccomp.Data

@@ -173,7 +173,39 @@ func (p Program) checkScratch() error {
 }
 
 // Run executes a checked program and returns its answer and the index of the instruction that gave it.
-func (p Program) Run(d *Data) (Action, int) { return p.run(d, nil) }
+func (p Program) Run(d *Data) (Action, int) {
+	// What compilers emit is run here, anything else from the start by the whole machine.
+	a := uint32(0)
+	for pc := 0; pc < len(p); pc++ {
+		in := &p[pc]
+		yes := false
+		switch in.Code {
+		case ldAbs:
+			a = d.word(in.K)
+			continue
+		case jeqK:
+			yes = a == in.K
+		case jgeK:
+			yes = a >= in.K
+		case jgtK:
+			yes = a > in.K
+		case jsetK:
+			yes = a&in.K != 0
+		case andK:
+			a &= in.K
+			continue
+		case ja:
+			pc += int(in.K)
+			continue
+		case retK:
+			return Action(in.K), pc
+		default:
+			return p.run(d, nil)
+		}
+		pc += branch(yes, in)
+	}
+	return KillThread, len(p)
+}
 
 // Path executes a checked program and returns the instructions that it went through; the last one has answered.
 func (p Program) Path(d *Data) []int {
