@@ -62,6 +62,13 @@ func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
 		w.Sources = append(w.Sources, story.Source{File: file, First: 1, Lines: strings.Split(string(text), "\n")})
 		fl := &filter{Filter: f, profile: p.Resolve(seccomp.Target{ABI: j.abi, Caps: f.Caps, Kernel: w.Kernel})}
 		fl.open = len(fl.profile.Maybe) > 0
+		if f.Loader != "" {
+			rt, err := seccomp.ParseRuntime(f.Loader)
+			if err != nil {
+				return nil, err
+			}
+			fl.profile = fl.profile.LoadedBy(rt)
+		}
 		if fl.program, err = fl.profile.Compile(); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"syscallstory/seccomp"
 	"syscallstory/story"
@@ -31,6 +32,12 @@ func (j *Judge) seccomp(call *syscalls.Call) (e story.Errno, killed, ran bool) {
 		}
 		c.Kill(s)
 		return 0, true, false
+	}
+	for _, f := range j.filters {
+		if why := f.profile.Unsure()[call.Name]; why != "" {
+			c.Unknown(story.Step{Code: story.SeccompUnknown, Errno: story.EPERM, Op: story.OpEnter, Fact: [3]story.Origin{sec.At}, Val: [3]uint64{c.Word(why)}})
+			return 0, false, true
+		}
 	}
 	regs, unknown := call.Registers()
 	d := seccomp.Data{NR: call.Nr, Arch: call.ABI.Audit(), Args: regs}
@@ -95,7 +102,8 @@ func (j *Judge) answer(call *syscalls.Call, regs *[6]uint64, a seccomp.Action, a
 	if c.Recording() {
 		f := j.filters[at]
 		s.Fact[2] = j.ruleAt(f, call, regs)
-		s.Val = [3]uint64{c.Word(fmt.Sprintf("%s, filter %d, instruction %d → %v", f.Name, at, insn, a)), c.Word(call.Name), c.Word(j.ruleText(f, call, regs))}
+		rule := j.w.Place(s.Fact[2])
+		s.Val = [3]uint64{c.Word(fmt.Sprintf("%s, filter %d, instruction %d → %v (%s:%d)", f.Name, at, insn, a, filepath.Base(rule.File), rule.Line)), c.Word(call.Name), c.Word(j.ruleText(f, call, regs))}
 	}
 	switch a.Kind() {
 	case seccomp.Allow, seccomp.Log:
@@ -145,6 +153,12 @@ func (j *Judge) ruleAt(f *filter, call *syscalls.Call, regs *[6]uint64) story.Or
 // ruleText says in words why the filter answers so.
 func (j *Judge) ruleText(f *filter, call *syscalls.Call, regs *[6]uint64) string {
 	r := f.profile
+	if why, ok := r.Stub(call.ABI, call.Nr); ok {
+		return why
+	}
+	if why, ok := r.Unknown(call.ABI, call.Name); ok {
+		return "no rule matches, the default action counts: " + why
+	}
 	d := r.Eval(call.Name, regs)
 	if d.Rule >= 0 {
 		text := fmt.Sprintf("a rule names %s", call.Name)
@@ -156,6 +170,11 @@ func (j *Judge) ruleText(f *filter, call *syscalls.Call, regs *[6]uint64) string
 	text := "no rule matches, the default action counts"
 	if drop, ok := r.Missing(call.Name); ok {
 		text += fmt.Sprintf("; the rule of line %d is not in force: %s", r.Profile.Rules[drop.Rule].At.Line, drop.Why)
+	}
+	if f.Loader == "" {
+		if why, ok := r.LoadedBy(seccomp.Runtime{Name: "runc"}).Stub(call.ABI, call.Nr); ok {
+			text += "; loaded by runc it would be " + why
+		}
 	}
 	return text
 }

@@ -197,7 +197,7 @@ func (j *Judge) entry(s *story.Step) story.Entry {
 	long, short := info.Allows, info.Allows
 	switch s.Outcome {
 	case story.Deny, story.Kill:
-		long, short, e.Note = info.Denies, info.Title, info.Note
+		long, short, e.Note = info.Denies, info.Refuses, info.Note
 	case story.Unknown:
 		long, short = info.Unknowns, info.Title
 	}

@@ -45,6 +45,7 @@ type Info struct {
 	Title    string // what is checked, without an outcome
 	Denies   string // the sentence when it refuses
 	Allows   string // the few words when it lets pass
+	Refuses  string // the few words when it refuses; the title where there are none
 	Unknowns string // the sentence when the facts are missing
 	Note     string // why this surprises people; printed once below the steps
 	Facts    []FactInfo

@@ -5,7 +5,7 @@ package story
 var registry = [numCodes]Info{
 	SeccompFilter: {
 		ID: "SEC001", Gate: Seccomp, Title: "the task's seccomp filters judge the call's number and registers",
-		Denies: "the seccomp profile refuses {1}: {2}", Allows: "{1}  {2}",
+		Denies: "the seccomp profile refuses {1}: {2}", Allows: "{1}  {0}: {2}", Refuses: "{1}  {0}: {2}",
 		Facts:    []FactInfo{{"filter", KindString}, {"syscall", KindString}, {"rule", KindString}},
 		Function: "__seccomp_filter", Errno: "what the filter's action carries, EPERM and ENOSYS mostly; kills give a signal", Releases: "since Linux 3.5; actions KILL_PROCESS and LOG since 4.14, USER_NOTIF since 5.0", Man: "seccomp(2)",
 		Long:  "Every filter that the task has installed or inherited runs on the syscall's number, the ABI and the six registers. The strictest answer wins: KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, USER_NOTIF, TRACE, LOG, ALLOW; among equal answers the newest filter's data counts. This happens before the syscall's own code looks at anything, so no path, mode or flag can matter yet, and pointers are compared as numbers: a filter cannot see a path.",

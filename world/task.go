@@ -43,6 +43,7 @@ type Filter struct {
 	File   string
 	JSON   []byte
 	Caps   CapSet // the capability set that includes and excludes are resolved against
+	Loader string // who loads it, as runc@1.1.5+2.5.5; empty: it is loaded as it is written
 	At     story.Origin
 }
 

@@ -28,6 +28,7 @@ type Node struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 	} `json:"engine"`
+	Runtime Runtime `json:"runtime"`
 	Kubelet struct {
 		Version        string `json:"version"`
 		SeccompDefault *bool  `json:"seccompDefault"`
@@ -41,6 +42,25 @@ type Node struct {
 	mine  bool              // here's mounts count too
 }
 
+// Runtime is what loads the containers' seccomp profiles: runc or crun, with the libseccomp that it is linked with.
+type Runtime struct {
+	Name       string `json:"name"`
+	Version    string `json:"version"`
+	Libseccomp string `json:"libseccomp"`
+}
+
+// String writes it as runc@1.1.5+2.5.5, empty where it is not known.
+func (r Runtime) String() string {
+	s := r.Name
+	if r.Version != "" {
+		s += "@" + r.Version
+	}
+	if r.Libseccomp != "" {
+		s += "+" + r.Libseccomp
+	}
+	return s
+}
+
 // Localized returns the node with the kernel, the security modules and the sysctls of this machine, on which a call is to be
 // performed, and with its mounts where the host's files are this machine's. n may be nil.
 func (n *Node) Localized(mounts bool) (*Node, error) {
@@ -52,6 +72,7 @@ func (n *Node) Localized(mounts bool) (*Node, error) {
 	if n != nil {
 		*out = *n
 	}
+	out.Runtime = Runtime{} // the filter that a call is performed under is story's own
 	if out.here = here; mounts {
 		out.Mounts, out.mine = here.Mounts, true
 	}
@@ -84,6 +105,9 @@ func Parse(file string, text []byte) (*Node, error) {
 		if _, err := kernel.ParseRelease(n.Kernel.Release); err != nil {
 			return nil, docs[0].Fail("kernel.release", "%v", err)
 		}
+	}
+	if docs[0].Has("runtime") && n.Runtime.Name != "runc" && n.Runtime.Name != "crun" {
+		return nil, docs[0].Fail("runtime", "runtime %q: runc and crun are modelled", n.Runtime.Name)
 	}
 	for i, m := range n.Mounts {
 		at := fmt.Sprintf("mounts[%d]", i)

@@ -56,11 +56,19 @@ func (b *builder) seccomp() error {
 			return nil
 		}
 		s.Mode = world.SeccompFilters
-		s.Filters = []world.Filter{{Name: "RuntimeDefault", Engine: "docker", Caps: b.Task.Cred.Bounding, At: s.At}}
+		s.Filters = []world.Filter{{Name: "RuntimeDefault", Engine: "docker", Caps: b.Task.Cred.Bounding, Loader: b.loader(), At: s.At}}
 	case corev1.SeccompProfileTypeLocalhost:
 		return b.localhost(want)
 	}
 	return nil
+}
+
+// loader is the node's low-level runtime.
+func (b *builder) loader() string {
+	if b.o.Node == nil {
+		return ""
+	}
+	return b.o.Node.Runtime.String()
 }
 
 // wantedProfile finds the field or, where the kubelet still reads it, the annotation that counts.
@@ -110,7 +118,7 @@ func (b *builder) localhost(want *profile) error {
 		return b.p.Doc.Fail(want.at, "the profile %s cannot be read on the node: %v", want.name, err)
 	}
 	s.Mode = world.SeccompFilters
-	s.Filters = []world.Filter{{Name: "Localhost " + want.name, File: path.Join(b.o.HostRoot, p), JSON: text, Caps: b.Task.Cred.Bounding, At: s.At}}
+	s.Filters = []world.Filter{{Name: "Localhost " + want.name, File: path.Join(b.o.HostRoot, p), JSON: text, Caps: b.Task.Cred.Bounding, Loader: b.loader(), At: s.At}}
 	return nil
 }
 
