@@ -19,11 +19,12 @@ import (
 
 // Judge judges calls of one task. It is for one goroutine; each needs its own.
 type Judge struct {
-	w       *world.World
-	c       check.Check
-	abi     syscalls.ABI
-	filters []*filter
-	stack   seccomp.Stack
+	w         *world.World
+	c         check.Check
+	abi       syscalls.ABI
+	filters   []*filter
+	stack     seccomp.Stack
+	decisions *seccomp.Decisions
 }
 
 // filter is one of the task's seccomp filters, compiled.
@@ -34,8 +35,8 @@ type filter struct {
 	open    bool // it has rules that the kernel's release, which is not known, would decide
 }
 
-// DefaultProfile returns the text and the file name of an engine's default seccomp profile.
-type DefaultProfile func(engine string) (file string, text []byte, err error)
+// DefaultProfile returns the text and the file name of an engine's default seccomp profile, and what had to be assumed.
+type DefaultProfile func(engine, version string) (file string, text []byte, note string, err error)
 
 // Bind prepares a judge: it compiles the task's filters and attaches the rules of filesystems and security modules.
 func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
@@ -51,8 +52,12 @@ func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
 		file, text := f.File, f.JSON
 		if f.Engine != "" {
 			var err error
-			if file, text, err = defaults(f.Engine); err != nil {
+			var note string
+			if file, text, note, err = defaults(f.Engine, f.Version); err != nil {
 				return nil, err
+			}
+			if note != "" {
+				w.Assume(note, "--node FILE with the engine's version")
 			}
 		}
 		p, err := seccomp.Parse(file, text)
@@ -80,6 +85,7 @@ func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
 		j.filters = append(j.filters, fl)
 		j.stack = append(j.stack, fl.program)
 	}
+	j.decisions = seccomp.NewDecisions(j.stack)
 	for _, l := range w.Task.Labels {
 		if w.LSMs.Known() && !slices.Contains(w.LSMs.V, l.Module) {
 			w.Findings = append(w.Findings, story.Finding{Severity: "note", Text: "the label " + l.Value + " has no effect: " + l.Module + " is not among the node's security modules", At: w.Place(l.At)})

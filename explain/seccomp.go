@@ -46,7 +46,7 @@ func (j *Judge) seccomp(call *syscalls.Call) (e story.Errno, killed, ran bool) {
 			return j.unsettled(call, settled)
 		}
 	}
-	a, at, insn := j.stack.Run(&d)
+	a, at, insn := j.decisions.Run(&d)
 	return j.answer(call, &regs, a, at, insn)
 }
 

@@ -237,8 +237,8 @@ func minimal(t *testing.T, call string, fixes []story.Fix) {
 }
 
 func bind(w *world.World) (*explain.Judge, error) {
-	return explain.Bind(w, func(string) (string, []byte, error) {
+	return explain.Bind(w, func(string, string) (string, []byte, string, error) {
 		text, err := docker.Default()
-		return docker.File, text, err
+		return docker.File, text, "", err
 	})
 }

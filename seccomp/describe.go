@@ -16,7 +16,8 @@ type Case struct {
 const maxCases = 32
 
 // cases puts a function into words, argument by argument. Without ok it has too many.
-func (d *diagram) cases(f ref) (out []Case, ok bool) {
+func (d *diagram) cases(b box, f ref) (out []Case, ok bool) {
+	d.half = b.half()
 	var walk func(f ref, when []string) bool
 	walk = func(f ref, when []string) bool {
 		if f < 0 {
@@ -72,7 +73,7 @@ func (d *diagram) parts(f ref) []part {
 	for _, r := range order {
 		p := part{then: r, cost: 1 << 20}
 		if s, ok := ranges[r]; ok {
-			p.text, p.cost = inWords(w.name, s), len(s)
+			p.text, p.cost = inWords(w, s), len(s)
 		}
 		if c, ok := cubes[r]; ok && 2*len(c) <= p.cost {
 			p.text, p.cost = maskedWords(w.name, c), 2*len(c)
@@ -111,7 +112,11 @@ func (d *diagram) operand(f ref) operand {
 	case word < 4:
 		return operand{"ip", d.level(3, 31), 64}
 	}
-	return operand{fmt.Sprintf("args[%d]", (word-4)/2), d.level(word|1, 31), 64}
+	name := fmt.Sprintf("args[%d]", (word-4)/2)
+	if d.half {
+		return operand{name, d.level(word, 31), 32}
+	}
+	return operand{name, d.level(word|1, 31), 64}
 }
 
 // in returns the bit of the operand that a function tests first, or -1.
@@ -177,18 +182,19 @@ func number(v uint64) string {
 	return fmt.Sprintf("%#x", v)
 }
 
-func inWords(name string, list []span64) string {
+func inWords(w operand, list []span64) string {
+	name, highest := w.name, uint64(1)<<(w.bits-1)<<1-1
 	if len(list) == 1 {
 		switch s := list[0]; {
 		case s.lo == s.hi:
 			return name + " == " + number(s.lo)
 		case s.lo == 0:
 			return name + " <= " + number(s.hi)
-		case s.hi == 1<<64-1:
+		case s.hi == highest:
 			return name + " >= " + number(s.lo)
 		}
 	}
-	if len(list) == 2 && list[0].lo == 0 && list[1].hi == 1<<64-1 && list[0].hi+2 == list[1].lo {
+	if len(list) == 2 && list[0].lo == 0 && list[1].hi == highest && list[0].hi+2 == list[1].lo {
 		return name + " != " + number(list[0].hi+1)
 	}
 	var words []string

@@ -28,6 +28,7 @@ type diagram struct {
 	actions []Action
 	chosen  []choice // ite's recent results, by hash
 	weave   bool     // the words' bits are interleaved: for programs that compare words with one another
+	half    bool     // what is put into words is of i386: arguments have 32 bits
 	budget  int      // nodes
 	work    int      // calls of ite
 }

@@ -112,8 +112,8 @@ func order(b box) int {
 // change describes how two functions differ within a box.
 func (d *diagram) change(b box, f, g ref) Change {
 	c := Change{NR: b.nr0, Last: b.nr1, Relation: Answers}
-	c.A, _ = d.cases(f)
-	c.B, _ = d.cases(g)
+	c.A, _ = d.cases(b, f)
+	c.B, _ = d.cases(b, g)
 	_, _, _, less := d.difference(f, g, func(a, b Action) bool { return !passes(a) && passes(b) })
 	_, _, _, more := d.difference(f, g, func(a, b Action) bool { return passes(a) && !passes(b) })
 	bad := func(a, b Action) bool { return a != b }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"syscallstory/kernel"
+	"syscallstory/story"
 	"syscallstory/syscalls"
 	"syscallstory/world"
 )
@@ -137,7 +138,7 @@ func Parse(file string, text []byte) (p *Profile, err error) {
 	r.object("profile", map[string]func(){
 		"defaultAction":    func() { p.At = r.pos(); p.Default = r.action(); seen = true },
 		"defaultErrnoRet":  func() { errno = r.errno() },
-		"defaultErrno":     func() { r.skip() },
+		"defaultErrno":     func() { r.errnoName(&errno) },
 		"archMap":          func() { r.array(func() { p.Arches = append(p.Arches, r.archMap()) }) },
 		"architectures":    func() { p.Arches = append(p.Arches, r.architectures()...) },
 		"syscalls":         func() { r.array(func() { p.Rules = append(p.Rules, r.rule(p)) }) },
@@ -300,6 +301,19 @@ func (r *reader) uint(bits int) uint64 {
 
 func (r *reader) errno() int { return int(r.uint(16)) }
 
+// errnoName reads an errno's name, as containers/common writes it beside the number.
+func (r *reader) errnoName(into *int) {
+	name := r.str()
+	e, ok := story.ParseErrno(name)
+	switch {
+	case name == "":
+	case !ok:
+		r.fail("unknown errno %q", name)
+	case *into < 0:
+		*into = int(e)
+	}
+}
+
 func (r *reader) action() Action {
 	name := r.str()
 	a, ok := profileActions[name]
@@ -356,6 +370,7 @@ func (r *reader) rule(p *Profile) Rule {
 		"names": func() { r.array(name) }, "name": name,
 		"action":   func() { rule.Action = r.action(); rule.At = r.pos(); first = false },
 		"errnoRet": func() { errno = r.errno() },
+		"errno":    func() { r.errnoName(&errno) },
 		"args":     func() { r.array(func() { rule.Args = append(rule.Args, r.arg()) }) },
 		"includes": func() { rule.Includes = r.filter("includes") },
 		"excludes": func() { rule.Excludes = r.filter("excludes") },

@@ -33,6 +33,9 @@ type split struct {
 	at   uint32
 }
 
+// half reports whether the box is of i386, whose registers have 32 bits: the upper halves of the arguments are always 0.
+func (b box) half() bool { return b.arch0 == b.arch1 && b.arch0 == syscalls.I386.Audit() }
+
 // divide returns the box's two parts.
 func (b box) divide(s split) (box, box) {
 	lo, hi := b, b
@@ -87,7 +90,8 @@ type evaluation struct {
 
 type memory struct {
 	state
-	box int32
+	box  int32
+	half bool
 }
 
 // maxSteps bounds the instructions that are executed symbolically.
@@ -301,8 +305,8 @@ func (e *evaluation) load(off uint32) value {
 		return value{kind: constant, k: b.nr0}
 	case off == 4 && b.arch0 == b.arch1:
 		return value{kind: constant, k: b.arch0}
-	case b.arch0 == b.arch1 && b.arch0 == syscalls.I386.Audit() && off > 8 && off%8 == 4:
-		return value{kind: constant} // registers of i386 have 32 bits: the upper halves are always 0
+	case b.half() && off > 8 && off%8 == 4:
+		return value{kind: constant}
 	}
 	return value{kind: masked, word: uint8(off / 4), mask: 1<<32 - 1}
 }
@@ -394,7 +398,7 @@ func (e *evaluation) remembered(s state) ref {
 		}
 		s.mem = e.intern(m)
 	}
-	key := memory{state: s}
+	key := memory{state: s, half: e.box.half()}
 	if live>>2 != 0 || e.reads[s.pc] || s.a.kind == masked && s.a.word < 2 || s.x.kind == masked && s.x.word < 2 {
 		key.box = int32(e.boxes)
 	}

@@ -76,7 +76,7 @@ func (s Stack) row(d *diagram, f ref, abi syscalls.ABI, nr, last uint32, name st
 	r := Row{ABI: abi, NR: nr, Last: last, Name: name}
 	r.Cacheable = name != "" && abi != syscalls.X32 && s.Cacheable(nr, abi.Audit()) // the bitmap has no numbers beyond the table's
 	var ok bool
-	if r.Cases, ok = d.cases(f); !ok {
+	if r.Cases, ok = d.cases(abiRange(abi), f); !ok {
 		r.Cases, r.Opaque = nil, "more conditions than can be listed"
 	}
 	for _, p := range s {

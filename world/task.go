@@ -38,13 +38,14 @@ type FD struct {
 
 // Filter is a seccomp filter as an input names it; it is compiled when a judge is bound.
 type Filter struct {
-	Name   string // RuntimeDefault, Localhost profiles/x.json
-	Engine string // the engine whose default it is, empty for a profile of its own
-	File   string
-	JSON   []byte
-	Caps   CapSet // the capability set that includes and excludes are resolved against
-	Loader string // who loads it, as runc@1.1.5+2.5.5; empty: it is loaded as it is written
-	At     story.Origin
+	Name    string // RuntimeDefault, Localhost profiles/x.json
+	Engine  string // the engine whose default it is, empty for a profile of its own
+	Version string // of the engine; empty: not known
+	File    string
+	JSON    []byte
+	Caps    CapSet // the capability set that includes and excludes are resolved against
+	Loader  string // who loads it, as runc@1.1.5+2.5.5; empty: it is loaded as it is written
+	At      story.Origin
 }
 
 // SeccompMode says what the task's seccomp gate holds.

@@ -18,16 +18,18 @@ import (
 	"syscallstory/explain"
 	"syscallstory/from/live"
 	"syscallstory/from/node"
+	"syscallstory/from/pod"
 	"syscallstory/kernel"
 	"syscallstory/seccomp"
-	"syscallstory/seccomp/docker"
+	"syscallstory/seccomp/engines"
 	"syscallstory/syscalls"
 	"syscallstory/world"
 )
 
 // sourceHelp tells what a SOURCE can be.
 const sourceHelp = `A SOURCE is
-  docker        Docker's default profile
+  docker, containerd, cri-o, podman
+                the engine's default profile; of a version: containerd@1.7.29
   FILE          a profile as Docker or the OCI runtime specification write it; a Pod or workload (choose with -p and -c);
                 a program as struct sock_filter lies in memory
   pid:N         what a live process, or thread, has loaded (as root)
@@ -46,17 +48,13 @@ func (t *target) flags(f *pflag.FlagSet) {
 	f.StringVar(&t.arch, "arch", "x86_64", "x86_64 or arm64")
 	f.StringVar(&t.kernel, "kernel", "", "kernel release, as 6.18; this machine's where it is not given")
 	f.StringVar(&t.runtime, "runtime", "", "as this runtime loads a profile: NAME[@VERSION][+LIBSECCOMP], as runc@1.1.5+2.5.5 or crun@1.8.1")
-	f.StringSliceVar(&t.capAdd, "cap-add", nil, "capabilities beside the 14 that a container gets by default, or ALL")
+	f.StringSliceVar(&t.capAdd, "cap-add", nil, "capabilities beside those that the engine gives by default (14; CRI-O 9), or ALL")
 	f.StringSliceVar(&t.capDrop, "cap-drop", nil, "capabilities that it does not get, or ALL")
 	f.StringVarP(&t.pod.pod, "pod", "p", "", "name of the Pod or workload, where the file holds several")
 	f.StringVarP(&t.pod.container, "container", "c", "", "container, where there are several")
 	f.StringVar(&t.pod.node, "node", "", "a Pod's node: a file, or local for this machine")
 	f.StringVar(&t.pod.hostRoot, "host-root", "", "the host's files, where a Pod's Localhost profile lies: a directory")
 }
-
-// dockerCaps are the capabilities that a container gets by default.
-var dockerCaps = world.Caps(kernel.CapChown, kernel.CapDacOverride, kernel.CapFsetid, kernel.CapFowner, kernel.CapMknod, kernel.CapNetRaw, kernel.CapSetgid,
-	kernel.CapSetuid, kernel.CapSetfcap, kernel.CapSetpcap, kernel.CapNetBindService, kernel.CapSysChroot, kernel.CapKill, kernel.CapAuditWrite)
 
 // source is the filters that a SOURCE stands for, oldest first.
 type source struct {
@@ -106,12 +104,15 @@ func (t *target) read(p *program, name string) (*source, error) {
 		_, err := s.live(pid)
 		return s, err
 	}
-	if name == "docker" {
-		text, err := docker.Default()
+	if engine, version, _ := strings.Cut(name, "@"); slices.Contains(engines.Names, engine) {
+		d, err := engines.Default(engine, version)
 		if err != nil {
 			return nil, err
 		}
-		return s, t.add(s, docker.File, text, dockerCaps)
+		if d.Note != "" && version != "" {
+			fmt.Fprintln(p.errs, "assumed:", d.Note)
+		}
+		return s, t.add(s, d.File, d.Text, pod.DefaultCaps(engine))
 	}
 	text, err := readSource(p, name)
 	if err != nil {
@@ -119,7 +120,7 @@ func (t *target) read(p *program, name string) (*source, error) {
 	}
 	switch kindOf(text) {
 	case "profile":
-		return s, t.add(s, name, text, dockerCaps)
+		return s, t.add(s, name, text, pod.DefaultCaps(""))
 	case "pod":
 		return s, t.workload(p, s, name)
 	}

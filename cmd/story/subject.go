@@ -19,7 +19,7 @@ import (
 	"syscallstory/kernel"
 	"syscallstory/overlay"
 	"syscallstory/seccomp"
-	"syscallstory/seccomp/docker"
+	"syscallstory/seccomp/engines"
 	"syscallstory/syscalls"
 	"syscallstory/world"
 )
@@ -123,9 +123,12 @@ func readNode(file string, o *pod.Options) error {
 
 // bind makes a judge with the engines' own seccomp profiles.
 func bind(w *world.World) (*explain.Judge, error) {
-	return explain.Bind(w, func(engine string) (string, []byte, error) {
-		text, err := docker.Default()
-		return docker.File, text, err
+	return explain.Bind(w, func(engine, version string) (string, []byte, string, error) {
+		p, err := engines.Default(engine, version)
+		if err != nil {
+			return "", nil, "", err
+		}
+		return p.File, p.Text, p.Note, nil
 	})
 }
 
@@ -245,7 +248,7 @@ func profile(name string) (*world.Seccomp, error) {
 	case "strict":
 		return &world.Seccomp{Mode: world.SeccompStrict}, nil
 	case "docker":
-		return &world.Seccomp{Mode: world.SeccompFilters, Filters: []world.Filter{{Name: "Docker's default", Engine: "docker"}}}, nil
+		return &world.Seccomp{Mode: world.SeccompFilters, Filters: []world.Filter{{Name: "Docker's default", Engine: "docker", Version: "29"}}}, nil
 	}
 	text, err := readFile(name, seccomp.MaxProfile)
 	if err != nil {

@@ -173,15 +173,20 @@ func (b *builder) credentials() error {
 	return b.capabilities()
 }
 
+// DefaultCaps are the capabilities that an engine gives a container that asks for none.
+func DefaultCaps(engine string) world.CapSet {
+	if engine == "cri-o" {
+		return crioCaps
+	}
+	return defaultCaps
+}
+
 // capabilities works out the bounding set as containerd's WithCapabilities does: the default, all for an added ALL, none for
 // a dropped one, then what is added by name, then what is dropped by name.
 func (b *builder) capabilities() error {
 	cr := &b.Task.Cred
-	caps, at := defaultCaps, b.Text("the runtime's default capabilities")
-	switch b.engine {
-	case "cri-o":
-		caps = crioCaps
-	case "":
+	caps, at := DefaultCaps(b.engine), b.Text("the runtime's default capabilities")
+	if b.engine == "" {
 		at = b.Assume("the runtime's default capabilities are the 14 of containerd and Docker", "--node FILE")
 	}
 	switch list := b.sc.Capabilities; {

@@ -51,12 +51,17 @@ func (b *builder) seccomp() error {
 	}
 	switch want.kind {
 	case corev1.SeccompProfileTypeRuntimeDefault:
-		if b.engine != "docker" {
-			s.Mode, s.At = world.SeccompNotKnown, b.Miss(fmt.Sprintf("the default profile of engine %q is not built in; Docker's is", b.engine), "--node FILE with engine docker, --seccomp FILE, or a Localhost profile")
+		switch b.engine {
+		case "containerd", "cri-o", "docker", "podman":
+		case "":
+			s.Mode, s.At = world.SeccompNotKnown, b.Miss("which engine's default profile is meant is not known", "--node FILE with the engine's name and version, --seccomp FILE, or a Localhost profile")
+			return nil
+		default:
+			s.Mode, s.At = world.SeccompNotKnown, b.Miss(fmt.Sprintf("the default profile of engine %q is not known; those of containerd, cri-o, docker and podman are", b.engine), "--node FILE with one of these engines, --seccomp FILE, or a Localhost profile")
 			return nil
 		}
 		s.Mode = world.SeccompFilters
-		s.Filters = []world.Filter{{Name: "RuntimeDefault", Engine: "docker", Caps: b.Task.Cred.Bounding, Loader: b.loader(), At: s.At}}
+		s.Filters = []world.Filter{{Name: "RuntimeDefault", Engine: b.engine, Version: b.o.Node.Engine.Version, Caps: b.Task.Cred.Bounding, Loader: b.loader(), At: s.At}}
 	case corev1.SeccompProfileTypeLocalhost:
 		return b.localhost(want)
 	}

@@ -1,0 +1,3 @@
+module syscallstory/internal/gen/engines
+
+go 1.26.0
