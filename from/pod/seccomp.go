@@ -52,7 +52,7 @@ func (b *builder) seccomp() error {
 	switch want.kind {
 	case corev1.SeccompProfileTypeRuntimeDefault:
 		switch b.engine {
-		case "containerd", "cri-o", "docker", "podman":
+		case "containerd", "cri-o", "docker", "moby", "podman":
 		case "":
 			s.Mode, s.At = world.SeccompNotKnown, b.Miss("which engine's default profile is meant is not known", "--node FILE with the engine's name and version, --seccomp FILE, or a Localhost profile")
 			return nil

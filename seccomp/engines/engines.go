@@ -41,8 +41,12 @@ var index = sync.OnceValues(func() (list []entry, err error) {
 	return list, err
 })
 
-// Default returns the default profile of an engine's version. Without a version it is the newest one that is known.
+// Default returns the default profile of an engine's version. Without a version it is the newest one that is known. Versions between two that
+// have the same profile are taken to have it too.
 func Default(engine, version string) (*Profile, error) {
+	if engine == "moby" {
+		engine = "docker"
+	}
 	if !slices.Contains(Names, engine) {
 		return nil, fmt.Errorf("the default profile of engine %q is not known; those of %s are", engine, strings.Join(Names, ", "))
 	}
@@ -55,7 +59,10 @@ func Default(engine, version string) (*Profile, error) {
 	if version == "" || engine == "docker" && after(version, newest.To) {
 		p, note := &Profile{}, ""
 		if version == "" {
-			note = fmt.Sprintf("the version of %s is not known: its newest known profile is taken", engine)
+			note = fmt.Sprintf("the version of %s is not known: its newest known profile is taken, that of %s", engine, newest.To)
+			if engine == "docker" {
+				note = "the version of docker is not known: its newest profile is taken, that of the module github.com/moby/profiles"
+			}
 		}
 		if engine == "docker" {
 			if p.File, p.Note = docker.File, note; version != "" {

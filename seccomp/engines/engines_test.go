@@ -60,10 +60,10 @@ func TestVersions(t *testing.T) {
 		{"containerd", "v1.7.29", "containerd-1.7.18.json", ""},
 		{"containerd", "1.6.24~ds1", "containerd-1.6.19.json", "between containerd 1.6.19 and 1.6.36 the profile has changed: that of 1.6.19 is taken for 1.6.24~ds1"},
 		{"containerd", "1.2.0", "containerd-1.5.1.json", "no profile of containerd older than 1.5.1's is known: that one is taken for 1.2.0"},
-		{"cri-o", "1.40.0", "podman-5.6.0.json", "no profile of cri-o newer than 1.34.0's is known: that one is taken for 1.40.0"},
-		{"podman", "", "podman-5.6.0.json", "the version of podman is not known: its newest known profile is taken"},
+		{"cri-o", "1.40.0", "podman-5.5.2.json", "no profile of cri-o newer than 1.34.0's is known: that one is taken for 1.40.0"},
+		{"podman", "", "podman-5.5.2.json", "the version of podman is not known: its newest known profile is taken, that of 5.7.0"},
 		{"docker", "20.10.24", "docker-20.10.24.json", ""},
-		{"docker", "", "default.json", "the version of docker is not known: its newest known profile is taken"},
+		{"docker", "", "default.json", "the version of docker is not known: its newest profile is taken, that of the module github.com/moby/profiles"},
 		{"docker", "29.1.0", "default.json", "the profile of docker 29.1.0 is that of the module github.com/moby/profiles"},
 	} {
 		p, err := Default(c.engine, c.version)

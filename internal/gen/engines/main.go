@@ -30,8 +30,8 @@ var versions = []struct {
 	{"docker", "github.com/docker/docker", []string{"20.10.5", "20.10.14", "20.10.24", "20.10.27", "23.0.3", "24.0.4", "24.0.9", "25.0.0", "25.0.6", "26.1.3", "27.0.3", "27.3.1", "27.5.0", "28.0.1", "28.2.2", "28.3.3", "28.5.2"}},
 	{"containerd", "github.com/containerd/containerd", []string{"1.5.1", "1.5.8", "1.6.1", "1.6.8", "1.6.19", "1.6.36", "1.7.2", "1.7.6", "1.7.11", "1.7.18", "1.7.24", "1.7.29", "1.7.35"}},
 	{"containerd", "github.com/containerd/containerd/v2", []string{"2.0.13", "2.1.3", "2.1.9", "2.2.1", "2.2.9", "2.3.4", "2.3.7", "2.4.2"}},
-	{"podman", "github.com/containers/podman/v4", []string{"4.3.1", "4.9.0"}},
-	{"podman", "github.com/containers/podman/v5", []string{"5.0.0", "5.2.0", "5.4.0", "5.6.0"}},
+	{"podman", "github.com/containers/podman/v4", []string{"4.3.1", "4.4.4", "4.5.1", "4.6.2", "4.7.2", "4.8.3", "4.9.5"}},
+	{"podman", "github.com/containers/podman/v5", []string{"5.0.3", "5.1.2", "5.2.5", "5.3.2", "5.4.2", "5.5.2", "5.6.2", "5.7.0"}},
 	{"cri-o", "github.com/cri-o/cri-o", []string{"1.34.0"}},
 }
 
