@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,6 +20,7 @@ import (
 	"syscallstory/explain"
 	"syscallstory/from/live"
 	"syscallstory/from/node"
+	"syscallstory/from/oci"
 	"syscallstory/from/pod"
 	"syscallstory/kernel"
 	"syscallstory/seccomp"
@@ -32,9 +35,10 @@ const sourceHelp = `A SOURCE is
                 the engine's default profile; of a version: containerd@1.7.29
   FILE          a profile as Docker or the OCI runtime specification write it; a Pod or workload (choose with -p and -c);
                 a program as struct sock_filter lies in memory
+  DIR           an OCI bundle, or its config.json
   pid:N         what a live process, or thread, has loaded (as root)
   -             standard input
-A profile is resolved against --arch, --kernel and the capabilities; a Pod brings its own capabilities.`
+A profile is resolved against --arch, --kernel and the capabilities; a Pod and a bundle bring their own capabilities.`
 
 // target is what a profile is resolved against.
 type target struct {
@@ -114,6 +118,9 @@ func (t *target) read(p *program, name string) (*source, error) {
 		}
 		return s, t.add(s, d.File, d.Text, pod.DefaultCaps(engine))
 	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		name = filepath.Join(name, "config.json")
+	}
 	text, err := readSource(p, name)
 	if err != nil {
 		return nil, err
@@ -123,6 +130,12 @@ func (t *target) read(p *program, name string) (*source, error) {
 		return s, t.add(s, name, text, pod.DefaultCaps(""))
 	case "pod":
 		return s, t.workload(p, s, name)
+	case "bundle":
+		b, err := oci.Parse(name, text)
+		if err != nil || b.Seccomp == nil {
+			return s, err
+		}
+		return s, t.add(s, name, b.Seccomp, b.Bounding)
 	}
 	prog, err := seccomp.ParseRaw(text)
 	if err == nil {
@@ -179,7 +192,7 @@ func readSource(p *program, name string) ([]byte, error) {
 
 var podLike = regexp.MustCompile(`(?m)^(apiVersion|kind)\s*:`)
 
-// kindOf recognises a file by what it begins with: profile, pod, or program for what is left.
+// kindOf recognises a file by what it begins with: profile, bundle, pod, or program for what is left.
 func kindOf(text []byte) string {
 	trimmed := bytes.TrimLeft(text, " \t\r\n")
 	if len(trimmed) == 0 || trimmed[0] != '{' {
@@ -199,6 +212,10 @@ func kindOf(text []byte) string {
 			depth++
 		case json.Delim('}'), json.Delim(']'):
 			depth--
+		case "ociVersion":
+			if depth == 1 {
+				return "bundle"
+			}
 		case "apiVersion", "kind":
 			if depth == 1 {
 				return "pod"
