@@ -46,8 +46,9 @@ func (a Action) Data() uint16 {
 	return d
 }
 
-// Stricter reports whether a wins over b where both are answered (lower is stricter, KillProcess being negative).
-func (a Action) Stricter(b Action) bool { return int32(a.Kind()) < int32(b.Kind()) }
+// Stricter reports whether a wins over b where both are answered: the lower one, KillProcess being negative. Values that the kernel does not know
+// are compared as they are; only the one that wins acts as KillProcess (ACTION_ONLY in seccomp_run_filters, then __seccomp_filter).
+func (a Action) Stricter(b Action) bool { return int32(a&0xffff0000) < int32(b&0xffff0000) }
 
 var actionNames = map[Action]string{KillThread: "KILL_THREAD", KillProcess: "KILL_PROCESS", Trap: "TRAP", Errno: "ERRNO", UserNotif: "USER_NOTIF", Trace: "TRACE", Log: "LOG", Allow: "ALLOW"}
 

@@ -28,6 +28,7 @@ type diagram struct {
 	actions []Action
 	chosen  []choice // ite's recent results, by hash
 	weave   bool     // the words' bits are interleaved: for programs that compare words with one another
+	strange bool     // there are actions that the kernel does not know: among filters they keep their rank
 	half    bool     // what is put into words is of i386: arguments have 32 bits
 	budget  int      // nodes
 	work    int      // calls of ite
@@ -48,7 +49,7 @@ var pool = sync.Pool{New: func() any { return newDiagram(false) }}
 func (d *diagram) clear() {
 	clear(d.unique)
 	clear(d.chosen)
-	d.nodes, d.actions, d.work = d.nodes[:0], d.actions[:0], 0
+	d.nodes, d.actions, d.work, d.strange = d.nodes[:0], d.actions[:0], 0, false
 }
 
 // words of seccomp_data in the order in which their bits are tested: a register's upper word comes before its lower one.
@@ -78,11 +79,13 @@ func (d *diagram) bit(level uint16) (word uint8, b int) {
 
 // end is the function that is always this action. Data that the kernel does not look at makes no difference.
 func (d *diagram) end(a Action) ref {
-	switch k := a.Kind(); k {
+	switch k := a & 0xffff0000; k {
 	case Errno, Trap, Trace:
 		a = k | Action(a.Data())
 	default:
-		a = k
+		if a = k; k.Kind() != k {
+			d.strange = true
+		}
 	}
 	for i, x := range d.actions {
 		if x == a {
@@ -91,6 +94,28 @@ func (d *diagram) end(a Action) ref {
 	}
 	d.actions = append(d.actions, a)
 	return ref(-2 - len(d.actions))
+}
+
+// settled is a function whose actions that the kernel does not know have become what they act as.
+func (d *diagram) settled(f ref) ref {
+	if !d.strange {
+		return f
+	}
+	memo := map[ref]ref{}
+	var walk func(f ref) ref
+	walk = func(f ref) ref {
+		if f < 0 {
+			return d.end(d.action(f).Kind() | Action(d.action(f).Data()))
+		}
+		if r, ok := memo[f]; ok {
+			return r
+		}
+		n := d.nodes[f]
+		r := d.node(n.level, walk(n.lo), walk(n.hi))
+		memo[f] = r
+		return r
+	}
+	return walk(f)
 }
 
 // action is the inverse of end.

@@ -196,7 +196,8 @@ func TestStack(t *testing.T) {
 		"among equals the newest one's data":    {seccomp.Stack{ret(seccomp.Errno | 5), ret(seccomp.Errno | 6)}, seccomp.Errno | 6, 1},
 		"kill process beats kill thread":        {seccomp.Stack{ret(seccomp.KillProcess), ret(seccomp.KillThread)}, seccomp.KillProcess, 0},
 		"a second filter cannot loosen a first": {seccomp.Stack{ret(seccomp.Trap), ret(seccomp.Allow)}, seccomp.Trap, 0},
-		"an unknown action kills":               {seccomp.Stack{ret(0x12340000), ret(seccomp.Errno)}, 0x12340000, 0},
+		"an unknown action kills":               {seccomp.Stack{ret(0x12340000), ret(seccomp.Log)}, 0x12340000, 0},
+		"but it ranks by its value":             {seccomp.Stack{ret(0x12340000), ret(seccomp.Errno)}, seccomp.Errno, 1},
 	} {
 		if a, at, _ := c.stack.Run(&seccomp.Data{}); a != c.want || at != c.at {
 			t.Errorf("%s: %v of filter %d, want %v of %d", name, a, at, c.want, c.at)

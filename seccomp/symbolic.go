@@ -212,7 +212,8 @@ func (s stack) function(b box) (ref, *split, error) {
 			return 0, nil, err
 		}
 	}
-	return r, nil, nil
+	r, err := s[0].d.bounded(func() ref { return s[0].d.settled(r) })
+	return r, nil, err
 }
 
 // spelt reports whether a filter's function holds the number or the ABI bit by bit: outside the box it says nothing.

@@ -56,7 +56,7 @@ func compile(name string) (*jsonschema.Schema, error) {
 		return s, nil
 	}
 	c := jsonschema.NewCompiler()
-	for file, text := range map[string][]byte{"story.schema.json": schema.Story, "run.schema.json": schema.Run, "doctor.schema.json": schema.Doctor} {
+	for file, text := range map[string][]byte{"story.schema.json": schema.Story, "run.schema.json": schema.Run, "doctor.schema.json": schema.Doctor, "verify.schema.json": schema.Verify} {
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 		if err != nil {
 			return nil, err
@@ -87,6 +87,8 @@ func validate(text []byte) error {
 				switch {
 				case m["predicted"] != nil:
 					name = "run.schema.json"
+				case m["area"] != nil:
+					name = "verify.schema.json"
 				case m["checks"] != nil:
 					name = "doctor.schema.json"
 				}

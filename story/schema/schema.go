@@ -17,3 +17,8 @@ var Run []byte
 //
 //go:embed doctor.schema.json
 var Doctor []byte
+
+// Verify is the schema of what `story verify` has counted.
+//
+//go:embed verify.schema.json
+var Verify []byte
