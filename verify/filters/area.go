@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"syscallstory/seccomp"
 	"syscallstory/story"
@@ -87,7 +88,7 @@ func count(r *verify.Report, oracle string, c *call, a seccomp.Action) {
 	}
 	verify.Tick(r.ByCall, name, denied)
 	verify.Tick(r.ByOracle, oracle, denied)
-	verify.Tick(r.ByAction, seccomp.Action(a.Kind()).String(), denied)
+	verify.Tick(r.ByAction, strings.TrimSuffix(seccomp.Action(a.Kind()).String(), "(0)"), denied)
 	verify.Tick(r.ByGate, "seccomp", denied)
 	if a.Kind() == seccomp.Errno {
 		verify.Tick(r.ByErrno, story.Errno(a.Data()).String(), denied)

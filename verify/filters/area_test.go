@@ -3,6 +3,7 @@ package filters
 import (
 	"context"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"syscallstory/seccomp"
@@ -30,7 +31,7 @@ func TestKernelVerifySeccomp(t *testing.T) {
 		}
 	}
 	for _, a := range []seccomp.Action{seccomp.KillProcess, seccomp.KillThread, seccomp.Trap, seccomp.Errno, seccomp.UserNotif, seccomp.Trace, seccomp.Log, seccomp.Allow} {
-		if r.ByAction[a.String()].Total == 0 {
+		if r.ByAction[strings.TrimSuffix(a.String(), "(0)")].Total == 0 {
 			t.Errorf("%v was never the answer", a)
 		}
 	}

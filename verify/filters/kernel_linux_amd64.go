@@ -63,7 +63,6 @@ type order struct {
 	checking bool // programs are only checked: the installation fails for want of a descriptor
 	watch    bool // a second thread tells a thread's end from the process's
 	bare     bool // without no_new_privs and capabilities
-	handler  uintptr
 	hdr      unix.CapUserHeader
 	data     [2]unix.CapUserData
 	action   [4]uint64
