@@ -3,7 +3,6 @@ package seccomp
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 )
 
 // Insn is one instruction of classic BPF (struct sock_filter).
@@ -341,42 +340,4 @@ func ParseRaw(b []byte) (Program, error) {
 		p[i] = Insn{binary.LittleEndian.Uint16(q), q[2], q[3], binary.LittleEndian.Uint32(q[4:])}
 	}
 	return p, nil
-}
-
-// String disassembles the program, an instruction a line.
-func (p Program) String() string {
-	fields := []string{"nr", "arch", "ip", "ip+4"}
-	var b strings.Builder
-	for i, in := range p {
-		fmt.Fprintf(&b, "%4d: ", i)
-		switch in.Code {
-		case ldAbs:
-			f := ""
-			if w := in.K / 4; w < 4 {
-				f = fields[w]
-			} else {
-				f = fmt.Sprintf("args[%d]%s", (w-4)/2, [2]string{".lo", ".hi"}[w%2])
-			}
-			fmt.Fprintf(&b, "ld %s", f)
-		case retK:
-			fmt.Fprintf(&b, "ret %v", Action(in.K))
-		case retA:
-			b.WriteString("ret a")
-		case ja:
-			fmt.Fprintf(&b, "ja %d", i+1+int(in.K))
-		case jeqK, jgtK, jgeK, jsetK, jeqX, jgtX, jgeX, jsetX:
-			op := map[uint16]string{jeqK: "jeq", jgtK: "jgt", jgeK: "jge", jsetK: "jset"}[in.Code&^srcX]
-			arg := fmt.Sprintf("#%#x", in.K)
-			if in.Code&srcX != 0 {
-				arg = "x"
-			}
-			fmt.Fprintf(&b, "%s %s, %d, %d", op, arg, i+1+int(in.JT), i+1+int(in.JF))
-		case andK:
-			fmt.Fprintf(&b, "and #%#x", in.K)
-		default:
-			fmt.Fprintf(&b, "code %#04x, k %#x", in.Code, in.K)
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
 }
