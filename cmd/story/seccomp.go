@@ -12,7 +12,7 @@ import (
 
 func (p *program) seccompCommand() *cobra.Command {
 	c := &cobra.Command{Use: "seccomp", Short: "compile, ask, compare, check and compose seccomp profiles and filters"}
-	c.AddCommand(p.compileCommand(), p.evalCommand(), p.tableCommand(), p.diffCommand(), p.checkCommand(), p.adviseCommand(), p.mergeCommand(), p.dumpCommand())
+	c.AddCommand(p.compileCommand(), p.evalCommand(), p.tableCommand(), p.diffCommand(), p.checkCommand(), p.adviseCommand(), p.mergeCommand(), p.dumpCommand(), p.disasmCommand())
 	return c
 }
 

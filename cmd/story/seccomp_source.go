@@ -34,7 +34,7 @@ const sourceHelp = `A SOURCE is
   docker, containerd, cri-o, podman
                 the engine's default profile; of a version: containerd@1.7.29
   FILE          a profile as Docker or the OCI runtime specification write it; a Pod or workload (choose with -p and -c);
-                a program as struct sock_filter lies in memory
+                a program: struct sock_filter as it lies in memory, a C array, JSON, or assembly text
   DIR           an OCI bundle, or its config.json
   pid:N         what a live process, or thread, has loaded (as root)
   -             standard input
@@ -137,12 +137,9 @@ func (t *target) read(p *program, name string) (*source, error) {
 		}
 		return s, t.add(s, name, b.Seccomp, b.Bounding)
 	}
-	prog, err := seccomp.ParseRaw(text)
-	if err == nil {
-		err = prog.Check()
-	}
+	prog, err := seccomp.ReadProgram(name, text, s.abi)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
 	s.filters = []explain.Filter{{Name: name, Program: prog}}
 	return s, nil
@@ -190,12 +187,15 @@ func readSource(p *program, name string) ([]byte, error) {
 	return text, err
 }
 
+// cArray is what a C array without a declaration begins with.
+var cArray = regexp.MustCompile(`^\{\s*(0x|\d|BPF_|\.)`)
+
 var podLike = regexp.MustCompile(`(?m)^(apiVersion|kind)\s*:`)
 
 // kindOf recognises a file by what it begins with: profile, bundle, pod, or program for what is left.
 func kindOf(text []byte) string {
 	trimmed := bytes.TrimLeft(text, " \t\r\n")
-	if len(trimmed) == 0 || trimmed[0] != '{' {
+	if len(trimmed) == 0 || trimmed[0] != '{' || cArray.Match(trimmed) {
 		if podLike.Match(text) && bytes.IndexByte(text, 0) < 0 {
 			return "pod"
 		}
