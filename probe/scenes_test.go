@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"runtime"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -28,18 +29,18 @@ func TestKernelScenes(t *testing.T) {
 	calls := []Call{getuid, seccomp(1, program(lax)), getuid, seccomp(1, program(backward)), seccomp(0, nil),
 		{NR: unix.SYS_PRCTL, Args: [6]Arg{{Val: unix.PR_SET_SECCOMP}, {Val: 0}}}, {NR: unix.SYS_PRCTL, Args: [6]Arg{{Val: unix.PR_SET_SECCOMP}, {Val: 1}}}, getuid}
 	want := []int64{-7, 0, -7, -int64(unix.EINVAL), -int64(unix.EINVAL), -int64(unix.EINVAL), -int64(unix.EINVAL), -7}
-	got, err := Run(&Task{Cred: Cred{NoNewPrivs: true}, Filters: []Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_ERRNO|7, true)}}, calls)
+	got, err := Run(&Task{Timeout: time.Second, Cred: Cred{NoNewPrivs: true}, Filters: []Filter{answering(unix.SYS_GETUID, unix.SECCOMP_RET_ERRNO|7, false)}}, calls)
 	runtime.KeepAlive(lax)
 	runtime.KeepAlive(backward)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range want {
-		if got[i].Ret != want[i] {
+		if got[i] != (Result{Ret: want[i]}) {
 			t.Errorf("call %d: %+v, want %d", i, got[i], want[i])
 		}
 	}
-	got, err = Run(&Task{Strict: true}, []Call{{NR: unix.SYS_EXIT_GROUP}})
+	got, err = Run(&Task{Timeout: time.Second, Strict: true}, []Call{{NR: unix.SYS_EXIT_GROUP}})
 	if err != nil || got[0].Signal != int(unix.SIGKILL) {
 		t.Errorf("exit_group in strict mode: %+v, %v", got, err)
 	}
