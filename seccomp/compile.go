@@ -105,8 +105,24 @@ func (r *Resolved) ranges(abis []syscalls.ABI) []span {
 	return out
 }
 
+// constant is the answer to most calls: of one rule without conditions, or of none.
+func (r *Resolved) constant(name string) (Action, bool) {
+	own := r.byName[name]
+	switch {
+	case r.loader != nil || len(r.Maybe) > 0 || len(own) > 1:
+		return 0, false
+	case len(own) == 0:
+		return r.Profile.Default, true
+	}
+	rule := &r.Profile.Rules[own[0]]
+	return rule.Action, len(rule.Args) == 0
+}
+
 // answer returns what a call gets: a constant, or the conditional rules in order of precedence with the constant behind them.
 func (r *Resolved) answer(abi syscalls.ABI, name string) (Action, []*Rule) {
+	if a, ok := r.constant(name); ok {
+		return a, nil
+	}
 	var conds []*Rule
 	action, fixed := r.Profile.Default, false
 	for _, rule := range r.rulesFor(abi, name) {

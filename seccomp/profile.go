@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -242,6 +243,7 @@ func (r *reader) object(what string, fields map[string]func()) {
 }
 
 func suggest(word string, known []string) string {
+	slices.Sort(known)
 	if near := syscalls.Near(word, known); len(near) > 0 {
 		return "; did you mean " + strings.Join(near[:1], "") + "?"
 	}

@@ -22,6 +22,9 @@ func (e *ProofError) Error() string {
 // nothing that the compiler does.
 func (d *diagram) meaning(r *Resolved, abi syscalls.ABI, name string) ref {
 	f := d.end(r.Profile.Default)
+	if a, ok := r.constant(name); ok {
+		return d.end(a)
+	}
 	rules := r.rulesFor(abi, name)
 	// From the one that counts least to the one that counts most: a stricter action before a laxer one, an earlier rule before a later.
 	if len(rules) > 1 {

@@ -86,6 +86,7 @@ type evaluation struct {
 	sets  [][32]ref
 	pc    int
 	steps int
+	halt  split // where the box is to be divided, once halted has been returned
 }
 
 type memory struct {
@@ -171,7 +172,11 @@ func (e *evaluation) function(b box) (r ref, s *split, err error) {
 			panic(x)
 		}
 	}()
-	return e.run(state{}), nil, nil
+	if r = e.run(state{}); r == halted {
+		at := e.halt
+		return 0, &at, nil
+	}
+	return r, nil, nil
 }
 
 // within is the predicate that a call lies in a box.
@@ -368,12 +373,21 @@ func (e *evaluation) run(s state) ref {
 				s.pc += int32(in.JT)
 			case no:
 				s.pc += int32(in.JF)
+			case halted:
+				return halted
 			default:
 				t, f := s, s
 				t.pc += int32(in.JT)
 				f.pc += int32(in.JF)
 				then := e.remembered(t)
-				return e.d.ite(p, then, e.remembered(f))
+				if then == halted {
+					return halted
+				}
+				other := e.remembered(f)
+				if other == halted {
+					return halted
+				}
+				return e.d.ite(p, then, other)
 			}
 		}
 	}
@@ -407,6 +421,9 @@ func (e *evaluation) remembered(s state) ref {
 		return r
 	}
 	r := e.run(s)
+	if r == halted {
+		return halted
+	}
 	if len(e.memo) >= e.d.budget {
 		panic(tooLarge{})
 	}
@@ -479,6 +496,14 @@ func holds(op uint16, a, k uint32) bool {
 	return a&k != 0
 }
 
+// halted is no function: the evaluation of the box has ended, because it must be divided.
+const halted ref = -1 << 31
+
+func (e *evaluation) halted(word uint8, at uint32) ref {
+	e.halt = split{word == 1, at}
+	return halted
+}
+
 // maxPieces bounds into how many parts a masked comparison may split a box.
 const maxPieces = 1 << 12
 
@@ -505,9 +530,9 @@ func (e *evaluation) decide(op uint16, a value, k uint32) ref {
 		}
 		switch {
 		case lo < at && at <= hi:
-			panic(split{a.word == 1, at})
+			return e.halted(a.word, at)
 		case op == jeqK && lo == k && hi > k:
-			panic(split{a.word == 1, k + 1})
+			return e.halted(a.word, k+1)
 		}
 		return truth(holds(op, lo, k))
 	}
@@ -528,7 +553,7 @@ func (e *evaluation) decide(op uint16, a value, k uint32) ref {
 				}
 				return e.d.above(a.word, mask, k, op == jgeK)
 			}
-			panic(split{a.word == 1, hi &^ (free >> 1)})
+			return e.halted(a.word, hi&^(free>>1))
 		}
 	}
 	return truth(holds(op, lo&a.mask, k))
