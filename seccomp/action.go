@@ -50,6 +50,43 @@ func (a Action) Data() uint16 {
 // are compared as they are; only the one that wins acts as KillProcess (ACTION_ONLY in seccomp_run_filters, then __seccomp_filter).
 func (a Action) Stricter(b Action) bool { return int32(a&0xffff0000) < int32(b&0xffff0000) }
 
+// Logged reports whether the kernel writes a record of the call (seccomp_log, type SECCOMP of audit, or the kernel's log without auditd): kills and
+// LOG by themselves, the others only if the filter was installed with SECCOMP_FILTER_FLAG_LOG, ALLOW never. The sysctl
+// kernel.seccomp.actions_logged can take actions out. Requires at least Linux 4.14.
+func (a Action) Logged(flag bool) bool {
+	switch a.Kind() {
+	case KillProcess, KillThread, Log:
+		return true
+	case Allow:
+		return false
+	}
+	return flag
+}
+
+// Effect says in words what an action does to the call.
+func (a Action) Effect() string {
+	switch a.Kind() {
+	case KillProcess:
+		return "the process ends by SIGSYS, with a core dump"
+	case KillThread:
+		return "the thread ends, and the process with it if it was the last one"
+	case Trap:
+		return "the call is not made; SIGSYS is sent to the thread"
+	case Errno:
+		if a.Data() == 0 {
+			return "the call is not made and returns 0"
+		}
+		return "the call is not made and fails"
+	case UserNotif:
+		return "a supervisor answers; without one the call fails with ENOSYS"
+	case Trace:
+		return "a tracer decides; without one the call fails with ENOSYS"
+	case Log:
+		return "the call is made and recorded"
+	}
+	return "the call is made"
+}
+
 var actionNames = map[Action]string{KillThread: "KILL_THREAD", KillProcess: "KILL_PROCESS", Trap: "TRAP", Errno: "ERRNO", UserNotif: "USER_NOTIF", Trace: "TRACE", Log: "LOG", Allow: "ALLOW"}
 
 // String prints the action as the kernel's documentation does, with its data in brackets.

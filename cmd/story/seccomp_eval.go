@@ -19,7 +19,9 @@ type evaluation struct {
 	Filter   int      `json:"filter"`             // index of the filter that decides, 0 the oldest; -1 without a filter
 	Name     string   `json:"name,omitempty"`
 	Insn     int      `json:"instruction"`
-	Path     []int    `json:"path"` // instructions that the deciding filter executes
+	Path     []int    `json:"path"`             // instructions that the deciding filter executes
+	Effect   string   `json:"effect,omitempty"` // what the action does to the call
+	Logged   bool     `json:"logged"`           // the kernel records it, even of a filter without SECCOMP_FILTER_FLAG_LOG
 	At       string   `json:"at,omitempty"`
 	Why      string   `json:"why,omitempty"`
 }
@@ -76,7 +78,7 @@ func (s *source) eval(call *syscalls.Call) evaluation {
 	f := s.filters[filter]
 	out.Filter, out.Name, out.Insn, out.Path = filter, f.Name, insn, f.Program.Path(&d)
 	if len(out.Possible) == 0 {
-		out.Verdict = action.String()
+		out.Verdict, out.Effect, out.Logged = action.String(), action.Effect(), action.Logged(false)
 	}
 	if f.Profile != nil {
 		out.At, out.Why = reason(f, call, &regs)
