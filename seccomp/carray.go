@@ -342,6 +342,6 @@ var cConstants = map[string]uint32{
 	"SECCOMP_RET_KILL_PROCESS": uint32(KillProcess), "SECCOMP_RET_KILL_THREAD": uint32(KillThread), "SECCOMP_RET_KILL": uint32(KillThread), "SECCOMP_RET_TRAP": uint32(Trap),
 	"SECCOMP_RET_ERRNO": uint32(Errno), "SECCOMP_RET_USER_NOTIF": uint32(UserNotif), "SECCOMP_RET_TRACE": uint32(Trace), "SECCOMP_RET_LOG": uint32(Log), "SECCOMP_RET_ALLOW": uint32(Allow),
 	"SECCOMP_RET_DATA": 0xffff, "SECCOMP_RET_ACTION": 0x7fff0000, "SECCOMP_RET_ACTION_FULL": 0xffff0000,
-	"AUDIT_ARCH_X86_64": syscalls.X8664.Audit(), "AUDIT_ARCH_I386": syscalls.I386.Audit(), "AUDIT_ARCH_AARCH64": syscalls.ARM64.Audit(), "__X32_SYSCALL_BIT": syscalls.X32Bit, "X32_SYSCALL_BIT": syscalls.X32Bit,
+	"AUDIT_ARCH_X86_64": syscalls.X8664.Audit(), "AUDIT_ARCH_I386": syscalls.I386.Audit(), "AUDIT_ARCH_AARCH64": syscalls.ARM64.Audit(), "AUDIT_ARCH_ARM": syscalls.ARM.Audit(), "__X32_SYSCALL_BIT": syscalls.X32Bit, "X32_SYSCALL_BIT": syscalls.X32Bit,
 	"EPERM": 1, "ENOENT": 2, "EINTR": 4, "EACCES": 13, "EINVAL": 22, "ENOSYS": 38,
 }

@@ -17,7 +17,7 @@ func (r *Resolved) Compile() (Program, error) {
 	for _, arch := range []struct {
 		audit uint32
 		abis  []syscalls.ABI
-	}{{syscalls.I386.Audit(), r.only(syscalls.I386)}, {syscalls.ARM64.Audit(), r.only(syscalls.ARM64)}, {syscalls.X8664.Audit(), r.only(syscalls.X8664, syscalls.X32)}} {
+	}{{syscalls.I386.Audit(), r.only(syscalls.I386)}, {syscalls.ARM.Audit(), r.only(syscalls.ARM)}, {syscalls.ARM64.Audit(), r.only(syscalls.ARM64)}, {syscalls.X8664.Audit(), r.only(syscalls.X8664, syscalls.X32)}} {
 		if len(arch.abis) == 0 {
 			continue
 		}

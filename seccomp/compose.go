@@ -189,7 +189,7 @@ func comparisons(index uint8, list []span64) []Arg {
 	return out
 }
 
-var archNames = map[syscalls.ABI]string{syscalls.X8664: "SCMP_ARCH_X86_64", syscalls.I386: "SCMP_ARCH_X86", syscalls.X32: "SCMP_ARCH_X32", syscalls.ARM64: "SCMP_ARCH_AARCH64"}
+var archNames = map[syscalls.ABI]string{syscalls.X8664: "SCMP_ARCH_X86_64", syscalls.I386: "SCMP_ARCH_X86", syscalls.X32: "SCMP_ARCH_X32", syscalls.ARM64: "SCMP_ARCH_AARCH64", syscalls.ARM: "SCMP_ARCH_ARM"}
 
 // JSON writes the profile as the OCI runtime specification has it; Docker and Kubernetes read it too. Includes and excludes are not written:
 // it is for profiles without any.

@@ -42,9 +42,9 @@ func passes(a Action) bool { return a.Kind() == Allow || a.Kind() == Log }
 func Diff(a, b Stack) (*Difference, error) {
 	d := newDiagram(a.compares() || b.compares())
 	stacks := []stack{d.stack(a), d.stack(b)}
-	abis := []syscalls.ABI{syscalls.I386, syscalls.ARM64, syscalls.X8664, syscalls.X32}
+	abis := []syscalls.ABI{syscalls.I386, syscalls.ARM, syscalls.ARM64, syscalls.X8664, syscalls.X32}
 	var audits []uint32
-	for _, abi := range abis[:3] {
+	for _, abi := range abis[:4] {
 		audits = append(audits, abi.Audit())
 	}
 	slices.Sort(audits)

@@ -81,7 +81,7 @@ func dotted(s string) (major [2]int, patch int, ok bool) {
 //   - Rules that answer what the default action answers are left out.
 //   - Names that libseccomp's table does not have are left out, silently.
 //   - A rule without conditions makes all others for the same call void, stricter ones too.
-//   - Numbers of x32 and i386 are judged by the lower halves of the arguments: libseccomp takes those ABIs to have 32-bit arguments.
+//   - Calls of x32, i386 and arm are judged by the lower halves of the arguments: libseccomp takes those ABIs to have 32-bit arguments.
 //   - runc puts a stub in front, unless the default action lets calls pass or the default errno is ENOSYS already: numbers above the highest that
 //     the rules name in their ABI fail with ENOSYS.
 //   - On i386, a rule for a call that socketcall or ipc can make holds there too.
@@ -195,7 +195,7 @@ func (l *loader) lastOf(abi syscalls.ABI) (uint32, bool) {
 
 // form returns a rule as it is loaded for an ABI.
 func (l *loader) form(abi syscalls.ABI, rule *Rule) *Rule {
-	if l == nil || abi != syscalls.X32 && abi != syscalls.I386 || len(rule.Args) == 0 {
+	if l == nil || abi != syscalls.X32 && !abi.Half() || len(rule.Args) == 0 {
 		return rule
 	}
 	if l.low[rule] == nil {

@@ -440,9 +440,9 @@ func (r *reader) filter(what string) Filter {
 }
 
 // otherCalls are names that profiles carry for architectures that are not modelled here.
-var otherCalls = map[string]bool{"arm_fadvise64_64": true, "arm_sync_file_range": true, "sync_file_range2": true, "breakpoint": true, "cacheflush": true, "set_tls": true,
+var otherCalls = map[string]bool{"sync_file_range2": true,
 	"s390_pci_mmio_read": true, "s390_pci_mmio_write": true, "s390_runtime_instr": true, "riscv_flush_icache": true, "riscv_hwprobe": true, "swapcontext": true,
-	"recv": true, "send": true, "subpage_prot": true, "switch_endian": true, "rtas": true, "spu_create": true, "spu_run": true, "multiplexer": true, "sys_debug_setcontext": true, "pciconfig_read": true, "pciconfig_write": true, "pciconfig_iobase": true, "get_tls": true, "usr26": true, "usr32": true, "atomic_barrier": true, "atomic_cmpxchg_32": true, "getpagesize": true, "timerfd": true}
+	"recv": true, "send": true, "subpage_prot": true, "switch_endian": true, "rtas": true, "spu_create": true, "spu_run": true, "multiplexer": true, "sys_debug_setcontext": true, "pciconfig_read": true, "pciconfig_write": true, "pciconfig_iobase": true, "atomic_barrier": true, "atomic_cmpxchg_32": true, "getpagesize": true, "timerfd": true}
 
 // Target is what a profile is resolved against.
 type Target struct {
@@ -494,7 +494,7 @@ func (p *Profile) Resolve(t Target) *Resolved {
 
 // abis lists the ABIs that the filter judges on a machine.
 func (p *Profile) abis(native syscalls.ABI) []syscalls.ABI {
-	names := map[string]syscalls.ABI{"SCMP_ARCH_X86_64": syscalls.X8664, "SCMP_ARCH_X86": syscalls.I386, "SCMP_ARCH_X32": syscalls.X32, "SCMP_ARCH_AARCH64": syscalls.ARM64}
+	names := map[string]syscalls.ABI{"SCMP_ARCH_X86_64": syscalls.X8664, "SCMP_ARCH_X86": syscalls.I386, "SCMP_ARCH_X32": syscalls.X32, "SCMP_ARCH_AARCH64": syscalls.ARM64, "SCMP_ARCH_ARM": syscalls.ARM}
 	out := []syscalls.ABI{native}
 	for _, m := range p.Arches {
 		if a, ok := names[m.Arch]; !ok || a != native {

@@ -161,7 +161,7 @@ func (r *Resolved) Prove(p Program) error {
 			want := enosys
 			if !r.loader.beyond(n.abi, n.nr) {
 				want = d.meaning(r, n.abi, n.name)
-				if n.abi == syscalls.I386 {
+				if n.abi.Half() {
 					want = d.halved(want)
 				}
 			}

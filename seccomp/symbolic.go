@@ -33,8 +33,10 @@ type split struct {
 	at   uint32
 }
 
-// half reports whether the box is of i386, whose registers have 32 bits: the upper halves of the arguments are always 0.
-func (b box) half() bool { return b.arch0 == b.arch1 && b.arch0 == syscalls.I386.Audit() }
+// half reports whether the box is of i386 or arm, whose registers have 32 bits: the upper halves of the arguments are always 0.
+func (b box) half() bool {
+	return b.arch0 == b.arch1 && (b.arch0 == syscalls.I386.Audit() || b.arch0 == syscalls.ARM.Audit())
+}
 
 // divide returns the box's two parts.
 func (b box) divide(s split) (box, box) {

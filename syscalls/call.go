@@ -112,7 +112,7 @@ func (c *Call) Registers() (regs [6]uint64, unknown uint8) {
 		default:
 			regs[i] = a.Val
 		}
-		if c.ABI == I386 {
+		if c.ABI.Half() {
 			regs[i] = uint64(uint32(regs[i]))
 		}
 	}

@@ -18,18 +18,24 @@ const (
 	I386
 	X32
 	ARM64
+	ARM // of 32 bits, beside arm64
 )
+
+// Half reports whether the ABI's registers have 32 bits.
+func (a ABI) Half() bool { return a == I386 || a == ARM }
 
 // X32Bit marks an x32 call's number.
 const X32Bit = 0x40000000
 
-var abiNames = [...]string{"x86_64", "i386", "x32", "arm64"}
+var abiNames = [...]string{"x86_64", "i386", "x32", "arm64", "arm"}
 
 // String returns the ABI's name as the story prints it.
 func (a ABI) String() string { return abiNames[a] }
 
 // Audit returns the AUDIT_ARCH value that a seccomp filter sees.
-func (a ABI) Audit() uint32 { return [...]uint32{0xc000003e, 0x40000003, 0xc000003e, 0xc00000b7}[a] }
+func (a ABI) Audit() uint32 {
+	return [...]uint32{0xc000003e, 0x40000003, 0xc000003e, 0xc00000b7, 0x40000028}[a]
+}
 
 // ParseABI reads an ABI's name, with those that Go and Docker use.
 func ParseABI(s string) (ABI, bool) {
@@ -42,6 +48,8 @@ func ParseABI(s string) (ABI, bool) {
 		return X32, true
 	case "arm64", "aarch64":
 		return ARM64, true
+	case "arm", "armv7", "armhf":
+		return ARM, true
 	}
 	return 0, false
 }
@@ -50,8 +58,8 @@ type release struct{ major, minor uint8 }
 
 type entry struct {
 	name  string
-	nr    [4]int16 // -1: the ABI does not have it
-	since [4]release
+	nr    [5]int32 // -1: the ABI does not have it
+	since [5]release
 }
 
 func find(name string) *entry {

@@ -81,7 +81,7 @@ func (s *source) abis() []syscalls.ABI {
 		return s.filters[0].Profile.ABIs
 	}
 	if s.abi == syscalls.ARM64 {
-		return []syscalls.ABI{syscalls.ARM64}
+		return []syscalls.ABI{syscalls.ARM64, syscalls.ARM}
 	}
 	return []syscalls.ABI{syscalls.X8664, syscalls.I386, syscalls.X32}
 }

@@ -99,7 +99,7 @@ func word(action string, errno *uint16) uint32 {
 
 // listed reports whether the profile judges calls of an ABI.
 func (p *profile) listed(t target, abi syscalls.ABI) bool {
-	names := map[syscalls.ABI]string{syscalls.X8664: "SCMP_ARCH_X86_64", syscalls.I386: "SCMP_ARCH_X86", syscalls.X32: "SCMP_ARCH_X32", syscalls.ARM64: "SCMP_ARCH_AARCH64"}
+	names := map[syscalls.ABI]string{syscalls.X8664: "SCMP_ARCH_X86_64", syscalls.I386: "SCMP_ARCH_X86", syscalls.X32: "SCMP_ARCH_X32", syscalls.ARM64: "SCMP_ARCH_AARCH64", syscalls.ARM: "SCMP_ARCH_ARM"}
 	if abi == t.abi || slices.Contains(p.Arches, names[t.abi]) && slices.Contains(p.Arches, names[abi]) {
 		return true
 	}

@@ -30,7 +30,10 @@ var x32 string
 //go:embed since.txt
 var since string
 
-var abis = []string{"x86_64", "i386", "x32", "arm64"}
+var abis = []string{"x86_64", "i386", "x32", "arm64", "arm"}
+
+// private are the calls of ARM's own range (arch/arm/include/uapi/asm/unistd.h), __ARM_NR_BASE + n.
+var private = []string{"", "breakpoint", "cacheflush", "usr26", "usr32", "set_tls", "get_tls"}
 
 func main() {
 	out := flag.String("o", "", "file to write")
@@ -50,15 +53,15 @@ func generate() ([]byte, error) {
 		return nil, fmt.Errorf("go list golang.org/x/sys: %w", err)
 	}
 	dir, version, _ := strings.Cut(strings.TrimSpace(string(info)), " ")
-	numbers := map[string]*[4]int{}
+	numbers := map[string]*[5]int{}
 	set := func(name string, abi, nr int) {
 		if numbers[name] == nil {
-			numbers[name] = &[4]int{-1, -1, -1, -1}
+			numbers[name] = &[5]int{-1, -1, -1, -1, -1}
 		}
 		numbers[name][abi] = nr
 	}
 	define := regexp.MustCompile(`(?m)^\s*SYS_(\w+)\s*=\s*(\d+)`)
-	for abi, file := range map[int]string{0: "amd64", 1: "386", 3: "arm64"} {
+	for abi, file := range map[int]string{0: "amd64", 1: "386", 3: "arm64", 4: "arm"} {
 		text, err := os.ReadFile(filepath.Join(dir, "unix", "zsysnum_linux_"+file+".go"))
 		if err != nil {
 			return nil, err
@@ -66,7 +69,10 @@ func generate() ([]byte, error) {
 		for _, m := range define.FindAllStringSubmatch(string(text), -1) {
 			nr, _ := strconv.Atoi(m[2])
 			name := strings.ToLower(m[1])
-			if name == "fstatat" {
+			if name == "syscall_mask" {
+				continue // not a call
+			}
+			if name == "fstatat" && abi != 4 {
 				name = "newfstatat" // the kernel's name; the library renames it on arm64
 			}
 			set(name, abi, nr)
@@ -82,6 +88,11 @@ func generate() ([]byte, error) {
 			return nil, fmt.Errorf("x32.txt: %q", line)
 		}
 		set(name, 2, n)
+	}
+	for n, name := range private {
+		if name != "" {
+			set(name, 4, 0xf0000+n)
+		}
 	}
 	releases := map[string]string{}
 	for _, line := range strings.Split(since, "\n") {
@@ -104,7 +115,7 @@ func generate() ([]byte, error) {
 	b.WriteString("var calls = [...]entry{\n")
 	for _, n := range names {
 		nr := numbers[n]
-		fmt.Fprintf(&b, "{%q, [4]int16{%d, %d, %d, %d}, [4]release{", n, nr[0], nr[1], nr[2], nr[3])
+		fmt.Fprintf(&b, "{%q, [5]int32{%d, %d, %d, %d, %d}, [5]release{", n, nr[0], nr[1], nr[2], nr[3], nr[4])
 		for i, abi := range abis {
 			r := releases[abi+":"+n]
 			if r == "" {
@@ -125,7 +136,7 @@ func generate() ([]byte, error) {
 		}
 		b.WriteString("}},\n")
 	}
-	b.WriteString("}\n\n// byNumber holds, for each ABI, the indexes into calls in ascending order of the number.\nvar byNumber = [4][]uint16{\n")
+	b.WriteString("}\n\n// byNumber holds, for each ABI, the indexes into calls in ascending order of the number.\nvar byNumber = [5][]uint16{\n")
 	for abi := range abis {
 		var idx []int
 		for i, n := range names {
