@@ -194,7 +194,7 @@ func answered(s seccomp.Stack, x *seccomp.Data) (string, error) {
 	}
 	guard := probe.Filter{}.Append(0x20, 0, 0, 0).Append(0x15, 0, 1, x.NR).Append(0x06, 0, 0, uint32(seccomp.Errno)|guardErrno).Append(0x06, 0, 0, uint32(seccomp.Allow))
 	task := &probe.Task{Filters: []probe.Filter{guard}, Timeout: 2 * time.Second}
-	task.Cred = probe.Cred{UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), NoNewPrivs: true}
+	task.Cred = probe.Cred{UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), Bounding: ^uint64(0), NoNewPrivs: true}
 	for _, f := range s {
 		task.Filters = append(task.Filters, probe.Filter(f.Raw()))
 	}
