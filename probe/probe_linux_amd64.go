@@ -200,6 +200,11 @@ func child(p *plan) {
 	}
 	sh.tid = 1
 	syscall.RawSyscall(unix.SYS_SET_TID_ADDRESS, uintptr(unsafe.Pointer(&sh.tid)), 0, 0)
+	if p.nnp { // the thread that installs filters has it too: it may have no capability
+		if _, _, e := syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); e != 0 {
+			fail(11, e)
+		}
+	}
 	if p.arm.n > 0 {
 		if tid := cloneArmer(p.stack, &p.arm); tid < 0 {
 			fail(2, syscall.Errno(-tid))
@@ -244,11 +249,6 @@ func child(p *plan) {
 		}
 	}
 	syscall.RawSyscall(unix.SYS_UMASK, p.umask, 0, 0)
-	if p.nnp {
-		if _, _, e := syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); e != 0 {
-			fail(11, e)
-		}
-	}
 	if p.arm.n > 0 {
 		atomic.StoreUint32(&sh.creds, 1)
 		await(&sh.armed)
