@@ -21,7 +21,7 @@ run: build
 	@echo; echo "And in a real container:"; bin/story run $(EXPLORER) -q --perform '$(CALL)'; case $$? in 0|1|5) ;; *) exit 1;; esac
 
 test: test-packages lint
-	@$(GO) test -timeout 12m -json ./... 2>&1 | $(GO) run ./internal/testsum
+	@$(GO) test -count=1 -timeout 12m -json ./... 2>&1 | $(GO) run ./internal/testsum
 
 test-%: test-packages
 	@$(GO) test -timeout 12m -json ./$*/... 2>&1 | $(GO) run ./internal/testsum

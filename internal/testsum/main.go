@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -96,6 +97,7 @@ func (s *summary) event(e *event) {
 			fmt.Fprintf(s.out, "ok    %-32s %6.1fs\n", e.Package, e.Elapsed)
 		} else {
 			s.passed++
+			s.seed(e, s.output[key])
 		}
 	case "skip":
 		if e.Test != "" {
@@ -107,6 +109,17 @@ func (s *summary) event(e *event) {
 		s.fail(e, s.output[key])
 	}
 	delete(s.output, key)
+}
+
+var seedLine = regexp.MustCompile(`: (seed \d+)$`)
+
+// seed prints the seed of a test that makes random cases.
+func (s *summary) seed(e *event, output []string) {
+	for _, l := range output {
+		if m := seedLine.FindStringSubmatch(strings.TrimSpace(l)); m != nil {
+			fmt.Fprintf(s.out, "      %s: %s\n", e.Test, m[1])
+		}
+	}
 }
 
 // skip notes a skipped test with its reason, the last that it has logged.
