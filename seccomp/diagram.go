@@ -211,12 +211,12 @@ func (d *diagram) and(p, q ref) ref { return d.ite(p, q, no) }
 func (d *diagram) or(p, q ref) ref  { return d.ite(p, yes, q) }
 func (d *diagram) xor(p, q ref) ref { return d.ite(p, d.not(q), q) }
 
-// masked is the predicate that a word, and'ed with a mask, equals k.
-func (d *diagram) masked(word uint8, mask, k uint32) ref {
+// masked is the predicate that a word, and'ed with a mask, equals k, and that then holds, which looks at later words only.
+func (d *diagram) masked(word uint8, mask, k uint32, then ref) ref {
 	if k&^mask != 0 {
 		return no
 	}
-	r := yes
+	r := then
 	for m := mask; m != 0; m &= m - 1 {
 		b := bits.TrailingZeros32(m)
 		if k>>b&1 != 0 {
@@ -228,12 +228,9 @@ func (d *diagram) masked(word uint8, mask, k uint32) ref {
 	return r
 }
 
-// above is the predicate that a word, and'ed with a mask, is greater than k; with same, or equal to it.
-func (d *diagram) above(word uint8, mask, k uint32, same bool) ref {
-	r := no
-	if same {
-		r = yes
-	}
+// above is the predicate that a word, and'ed with a mask, is greater than k, or equal to it where same holds, which looks at later words only.
+func (d *diagram) above(word uint8, mask, k uint32, same ref) ref {
+	r := same
 	for b := range 32 { // from the lowest bit up: r decides where the bits above are equal
 		kb, set := k>>b&1 != 0, mask>>b&1 != 0
 		switch {

@@ -67,16 +67,18 @@ func (d *diagram) condition(a Arg) ref {
 	lo, hi := 4+2*a.Index, 5+2*a.Index
 	vlo, vhi := uint32(a.Value), uint32(a.Value>>32)
 	equal := func(mlo, klo, mhi, khi uint32) ref {
-		if a.Low {
-			return d.masked(lo, mlo, klo)
+		if low := d.masked(lo, mlo, klo, yes); a.Low {
+			return low
+		} else {
+			return d.masked(hi, mhi, khi, low) // the upper half is tested first
 		}
-		return d.and(d.masked(hi, mhi, khi), d.masked(lo, mlo, klo))
 	}
-	above := func(same bool) ref {
-		if a.Low {
-			return d.above(lo, all, vlo, same)
+	above := func(same ref) ref {
+		if low := d.above(lo, all, vlo, same); a.Low {
+			return low
+		} else {
+			return d.above(hi, all, vhi, low)
 		}
-		return d.or(d.above(hi, all, vhi, false), d.and(d.masked(hi, all, vhi), d.above(lo, all, vlo, same)))
 	}
 	switch a.Op {
 	case EQ:
@@ -84,13 +86,13 @@ func (d *diagram) condition(a Arg) ref {
 	case NE:
 		return d.not(equal(all, vlo, all, vhi))
 	case GT:
-		return above(false)
+		return above(no)
 	case GE:
-		return above(true)
+		return above(yes)
 	case LT:
-		return d.not(above(true))
+		return d.not(above(yes))
 	case LE:
-		return d.not(above(false))
+		return d.not(above(no))
 	}
 	return equal(vlo, uint32(a.ValueTwo), vhi, uint32(a.ValueTwo>>32))
 }

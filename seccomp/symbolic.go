@@ -184,7 +184,7 @@ func (e *evaluation) function(b box) (r ref, s *split, err error) {
 // within is the predicate that a call lies in a box.
 func (d *diagram) within(b box) ref {
 	between := func(word uint8, lo, hi uint32) ref {
-		return d.and(d.above(word, 1<<32-1, lo, true), d.not(d.above(word, 1<<32-1, hi, false)))
+		return d.and(d.above(word, 1<<32-1, lo, yes), d.not(d.above(word, 1<<32-1, hi, no)))
 	}
 	return d.and(between(0, b.nr0, b.nr1), between(1, b.arch0, b.arch1))
 }
@@ -468,11 +468,11 @@ func (e *evaluation) test(in Insn, a, x value) ref {
 		}
 		switch op {
 		case jeqK:
-			return e.d.masked(a.word, a.mask, b.k)
+			return e.d.masked(a.word, a.mask, b.k, yes)
 		case jgtK:
-			return e.d.above(a.word, a.mask, b.k, false)
+			return e.d.above(a.word, a.mask, b.k, no)
 		case jgeK:
-			return e.d.above(a.word, a.mask, b.k, true)
+			return e.d.above(a.word, a.mask, b.k, yes)
 		}
 		return e.d.any(a.word, a.mask&b.k)
 	}
@@ -551,9 +551,9 @@ func (e *evaluation) decide(op uint16, a value, k uint32) ref {
 				case jsetK:
 					return e.d.any(a.word, mask)
 				case jeqK:
-					return e.d.masked(a.word, mask, k)
+					return e.d.masked(a.word, mask, k, yes)
 				}
-				return e.d.above(a.word, mask, k, op == jgeK)
+				return e.d.above(a.word, mask, k, truth(op == jgeK))
 			}
 			return e.halted(a.word, hi&^(free>>1))
 		}
