@@ -58,51 +58,47 @@ type span struct {
 // ranges lists the spans of an architecture's numbers in ascending order.
 func (r *Resolved) ranges(abis []syscalls.ABI) []span {
 	def := r.Profile.Default
-	var spans []span
+	spans := make([]span, 0, 256)
+	add := func(s span) {
+		if n := len(spans); n > 0 && s.first == spans[n-1].first {
+			spans[n-1] = s
+		} else if n == 0 || !spans[n-1].same(s) {
+			spans = append(spans, s)
+		}
+	}
 	for _, abi := range abis {
 		next := uint32(0) // of the ABI's numbers
 		if abi == syscalls.X32 {
 			next = syscalls.X32Bit
 		}
-		spans = append(spans, span{first: next, action: def})
+		add(span{first: next, action: def})
 		for nr, name := range syscalls.All(abi) {
 			if r.loader.beyond(abi, nr) {
 				break
 			}
 			if nr != next {
-				spans = append(spans, span{first: next, action: def})
+				add(span{first: next, action: def})
 			}
 			action, rules := r.answer(abi, name)
-			spans = append(spans, span{first: nr, action: action, rules: rules})
+			add(span{first: nr, action: action, rules: rules})
 			next = nr + 1
 		}
-		spans = append(spans, span{first: next, action: def})
+		add(span{first: next, action: def})
 		if last, ok := r.loader.lastOf(abi); ok {
-			spans = append(spans, span{first: last + 1, action: Errno | 38})
+			add(span{first: last + 1, action: Errno | 38})
 		}
 	}
 	if !slices.Contains(abis, syscalls.X32) && slices.Contains(abis, syscalls.X8664) {
-		spans = append(spans, span{first: syscalls.X32Bit, action: KillThread})
+		add(span{first: syscalls.X32Bit, action: KillThread})
 		if _, stub := r.loader.lastOf(syscalls.X8664); stub {
-			spans = append(spans, span{first: noX32, action: Errno | 38}, span{first: noX32End, action: KillThread})
+			add(span{first: noX32, action: Errno | 38})
+			add(span{first: noX32End, action: KillThread})
 		}
 		if r.loader != nil {
-			spans = append(spans, span{first: skipped, action: def})
+			add(span{first: skipped, action: def})
 		}
 	}
-	out := spans[:1]
-	for _, s := range spans[1:] {
-		last := &out[len(out)-1]
-		if s.first == last.first {
-			*last = s
-			continue
-		}
-		if last.same(s) {
-			continue
-		}
-		out = append(out, s)
-	}
-	return out
+	return spans
 }
 
 // constant is the answer to most calls: of one rule without conditions, or of none.
