@@ -137,7 +137,11 @@ func (r *Resolved) decisive(rules []int) []int {
 
 // overlap says which rules match the same call with different actions.
 func (r *Resolved) overlap(rules []int) string {
-	d := newDiagram(false)
+	if !slices.ContainsFunc(rules, func(i int) bool { return r.Profile.Rules[i].Action != r.Profile.Rules[rules[0]].Action }) {
+		return ""
+	}
+	d := pool.Get().(*diagram)
+	defer func() { d.clear(); pool.Put(d) }()
 	for k, i := range rules {
 		for _, j := range rules[:k] {
 			a, b := &r.Profile.Rules[j], &r.Profile.Rules[i]
