@@ -114,6 +114,19 @@ func (j *Judge) Filters() []Filter {
 	return out
 }
 
+// Remarks notes, for profiles that are not an engine's own, how much seccomp.Resolved.Check has to say of them.
+func (j *Judge) Remarks() {
+	for _, f := range j.filters {
+		if n := len(f.profile.Check()) - len(f.profile.Profile.Warnings); f.Engine == "" && n > 0 {
+			text := fmt.Sprintf("`story seccomp check %s` has %d remarks on the profile", f.File, n)
+			if n == 1 {
+				text = strings.Replace(text, "1 remarks", "1 remark", 1)
+			}
+			j.w.Findings = append(j.w.Findings, story.Finding{Severity: "note", Text: text})
+		}
+	}
+}
+
 // ABI returns the calling convention of the task.
 func (j *Judge) ABI() syscalls.ABI { return j.abi }
 

@@ -131,7 +131,9 @@ func (t *teller) bind() error {
 	if err != nil {
 		return err
 	}
-	t.j, err = bind(w)
+	if t.j, err = bind(w); err == nil {
+		t.j.Remarks()
+	}
 	return err
 }
 
