@@ -6,9 +6,9 @@ FUZZTIME ?= 20s
 EXPLORER := -f examples/explorer.yaml --host-root examples/node/root --node examples/node/node.yaml --rootfs embedded
 CALL := open("/test-pd/file.log", O_WRONLY)
 # Debian packages that the tests use.
-TEST_PACKAGES := strace uidmap runc crun
+TEST_PACKAGES := strace acl uidmap runc crun podman qemu-system-x86 xz-utils secilc selinux-utils selinux-policy-default setools libsepol-dev gcc libc6-dev
 
-.PHONY: build run test test-packages verify-long lint bench bench-start bench-seccomp fuzz generate clean
+.PHONY: build run test lab test-packages verify-long lint bench bench-start bench-seccomp fuzz generate clean
 
 # The first process of a container is a program of its own, built into story: it starts faster than story itself.
 build:
@@ -26,17 +26,23 @@ test: test-packages lint
 test-%: test-packages
 	@$(GO) test -timeout 12m -json ./$*/... 2>&1 | $(GO) run ./internal/testsum
 
+# Every area of story verify, short, on Debian's kernels 6.1 and 6.12 in virtual machines (docs/lab.md).
+lab: test-packages
+	$(GO) run ./lab verify
+
 # The tables against the kernel again and again, and each fuzz target for five minutes.
 verify-long: test-packages
 	$(GO) test -count=20 -run TestKernel ./...
 	STORY_STRESS=1 $(GO) test -count=1 -v -run TestKernelStress ./cmd/story
 	$(MAKE) fuzz FUZZTIME=5m
 
-# As root on Debian, install what is missing; elsewhere the tests that need it skip.
+# As root on Debian, install what is missing, and prepare the machines of the lab, whose packages are only downloaded;
+# elsewhere the tests that need them skip.
 test-packages:
 	@if [ "$$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then \
 		missing=""; for p in $(TEST_PACKAGES); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
 		if [ -n "$$missing" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; fi; \
+		$(GO) run ./lab fetch || { apt-get update -qq && $(GO) run ./lab fetch; }; \
 	fi
 
 lint:

@@ -23,6 +23,7 @@ const (
 	MayAccess Mask = 16
 	MayOpen   Mask = 32
 	MayChdir  Mask = 64
+	NewFile   Mask = 128 // not the kernel's: the path is the directory in which a regular file has just been made
 )
 
 // Op returns the operation that a mask stands for in a story.
@@ -54,6 +55,8 @@ type Hooks interface {
 	FollowLink(c *Check, link world.Path, dir world.Path) story.Errno
 	// SymlinkMount refuses a link whose mount is nosymfollow.
 	SymlinkMount(c *Check, link world.Path) story.Errno
+	// MagicLink is asked where a link of /proc jumps: may the task follow it, and, where ok, to where?
+	MagicLink(c *Check, link world.Path) (to world.Path, ok, certain bool, e story.Errno)
 }
 
 // Ops are the rules of a filesystem that has some of its own. An overlay asks as the task, then as its mounter.
@@ -64,23 +67,12 @@ type Ops interface {
 	Lookup(c *Check, dir world.Path, name string) story.Errno
 	// Served tells which layer an object comes from, once it has been looked up.
 	Served(c *Check, p world.Path)
-	// CopyUp is asked before an object is written; truncate says that its data is not needed.
-	CopyUp(c *Check, p world.Path, truncate bool) story.Errno
+	// CopyUp is asked before an object is changed.
+	CopyUp(c *Check, p world.Path, what Copying) story.Errno
+	// Remove is asked before a name is removed or replaced.
+	Remove(c *Check, p world.Path) story.Errno
 	// Create is asked before a name is made in a directory.
 	Create(c *Check, dir world.Path, name string) story.Errno
-}
-
-// LSM is the stack of security modules, a method a hook.
-type LSM interface {
-	InodePermission(c *Check, p world.Path, mask Mask) story.Errno
-	InodeFollowLink(c *Check, p world.Path) story.Errno
-	PathMknod(c *Check, dir world.Path) story.Errno
-	InodeCreate(c *Check, dir world.Path) story.Errno
-	InodeGetattr(c *Check, p world.Path) story.Errno
-	FileOpen(c *Check, p world.Path) story.Errno
-	FileTruncate(c *Check, p world.Path) story.Errno
-	// Change stands for the hooks of calls that change names, attributes, directories or mounts.
-	Change(c *Check, p world.Path, op story.Op) story.Errno
 }
 
 // Check is one judgement. It is made once for each goroutine and used again for each call.
@@ -99,20 +91,50 @@ type Check struct {
 	words     []string
 	effects   []story.Effect
 	forgiven  []story.Step
-	forgave   bool // the last forgiven occurrence was met
+	forgave   bool // what a forgiven refusal has looked at was met
 	unsure    ErrnoSet
 	blocks    bool
 	noStart   bool // an unknown check may keep the container from being started
 	maybe     bool // an unknown check may make the call wait
 	decided   story.Step
 	denied    bool
-	Opened    Opened       // what an opening call has come to, or the name that was made
-	Removed   Removed      // the name that was removed or renamed
-	Changed   Changed      // what else has changed
-	Copied    []world.Path // what an overlay has copied up, a directory before what it holds
-	muted     bool         // a check on behalf of another one: not recorded
+	Opened    Opened   // what an opening call has come to, or the name that was made
+	Removed   Removed  // the name that was removed or renamed
+	Changed   Changed  // what else has changed
+	Mounting  Mounting // what happens to mounts
+	Mounts    any      // package vfs keeps the mounts' tree here between calls
+	Moved     Moved    // namespaces that are made or entered
+	Became    Became   // what the task itself becomes
+	Copied    []Copied // what an overlay has copied up, a directory before what it holds
+	Carried   Carried  // what an overlay has marked for a rename that is refused afterwards
+	muted     bool     // a check on behalf of another one: not recorded
 	mutedMiss bool
+	hooks     []MetHook
+	asked     []Asked
+	Supposed  []Suppose    // answers that replace the world's; Reset keeps them
+	Lent      world.CapSet // capabilities that the task is to have in its own user namespace; Reset keeps them
+	// Deleted says which refusals are not made, as if their check did not stand in the route; nil: all are. Reset keeps it.
+	Deleted func(s story.Step) bool
 }
+
+// Copying is what a change of an overlay's object needs in the upper layer.
+type Copying uint8
+
+const (
+	CopyAttributes Copying = iota // its attributes, or the name
+	CopyData                      // what it holds, too
+	CopyTruncated                 // the file, without what it holds
+)
+
+// Copied is an object that an overlay has copied up.
+type Copied struct {
+	Path       world.Path
+	What       Copying
+	Attributes bool // without the data (metacopy)
+}
+
+// Carried is an object that was marked to be moved to a directory.
+type Carried struct{ Path, To world.Path }
 
 // Opened is the file that a call opens; with a Name, one that it makes in the directory Path.
 type Opened struct {
@@ -128,6 +150,7 @@ type Removed struct {
 	Path     world.Path
 	Exchange world.DentryID // what takes its place
 	Whiteout bool           // a whiteout takes its place
+	Unseen   bool           // an overlay cannot look whether a lower layer has the name, and takes it to be there
 }
 
 // Changed is a file whose attributes a call changes, to what the filesystem keeps, or the directory that becomes the task's
@@ -139,8 +162,22 @@ type Changed struct {
 	GID                              world.KGID
 	Size                             int64
 	SetMode, SetUID, SetGID, SetSize bool
+	Attr                             world.Attr // immutable and append-only
+	SetAttr                          bool
+	Grows                            bool   // the size is not known any more
+	Xattr, XattrValue                string // the attribute that is set or, without XattrSet, removed
+	XattrSize                        int
+	XattrSet                         bool
 	Unsure                           bool // whether it has changed as asked is not known
 	Cwd, Root                        bool
+}
+
+// Became is what a call makes of the task: other credentials, or another program.
+type Became struct {
+	Cred   world.Cred
+	Creds  bool // Cred is what the task has afterwards
+	Unsure bool // it has others, and which is not known
+	Exec   bool // it executes another program
 }
 
 // ErrnoSet is a set of errnos.
@@ -172,9 +209,22 @@ func (s *ErrnoSet) All() []story.Errno {
 // pass when they are met, which tells what would refuse next.
 func (c *Check) Reset(record bool, forgiven []story.Step) {
 	c.Cred = &c.W.Task.Cred
+	if c.Lent != 0 {
+		c.override = c.W.Task.Cred
+		c.override.Permitted |= c.Lent
+		c.override.Effective |= c.Lent
+		c.Cred = &c.override
+	}
 	c.Depth, c.Opened, c.Removed, c.Changed, c.Copied = 0, Opened{}, Removed{}, Changed{}, c.Copied[:0]
+	c.Mounting = Mounting{}
+	c.Moved = Moved{}
+	c.Carried = Carried{}
+	if c.Became.Creds || c.Became.Unsure || c.Became.Exec {
+		c.Became = Became{}
+	}
 	c.rec, c.words, c.effects = c.rec[:0], c.words[:0], c.effects[:0]
-	c.recording, c.forgiven, c.forgave = record, forgiven, false
+	c.recording, c.forgiven, c.forgave = record, forgiven, c.Lent != 0
+	c.hooks, c.asked = c.hooks[:0], c.asked[:0]
 	c.unsure, c.blocks, c.maybe, c.noStart, c.denied, c.muted = ErrnoSet{}, false, false, false, false, false
 }
 
@@ -242,12 +292,10 @@ func (c *Check) Deny(s story.Step) story.Errno {
 	if c.muted {
 		return s.Errno
 	}
-	for i := range c.forgiven {
-		if c.forgiven[i].Same(&s) {
-			c.forgave = true
-			c.record(s, story.Allow)
-			return 0
-		}
+	if len(c.forgiven) > 0 && c.forgives(&s) {
+		c.forgave = true
+		c.record(s, story.Allow)
+		return 0
 	}
 	return c.Refuse(s)
 }
@@ -259,12 +307,13 @@ func (c *Check) DenyStart(s story.Step) bool { return c.end(s, story.Deny) }
 func (c *Check) Kill(s story.Step) bool { return c.end(s, story.Kill) }
 
 func (c *Check) end(s story.Step, o story.Outcome) bool {
-	for i := range c.forgiven {
-		if c.forgiven[i].Same(&s) {
-			c.forgave = true
-			c.record(s, story.Allow)
-			return false
-		}
+	if c.Deleted != nil && c.Deleted(s) {
+		return false
+	}
+	if len(c.forgiven) > 0 && c.forgives(&s) {
+		c.forgave = true
+		c.record(s, story.Allow)
+		return false
 	}
 	c.record(s, o)
 	s.Outcome = o
@@ -274,6 +323,9 @@ func (c *Check) end(s story.Step, o story.Outcome) bool {
 
 // Refuse is Deny for what cannot be forgiven: where the object is missing there is nothing to go on with.
 func (c *Check) Refuse(s story.Step) story.Errno {
+	if c.Deleted != nil && c.Deleted(s) {
+		return 0
+	}
 	if c.muted {
 		return s.Errno
 	}
@@ -322,7 +374,7 @@ func (c *Check) Effect(e story.Effect) {
 // Effects returns what the call changes.
 func (c *Check) Effects() []story.Effect { return c.effects }
 
-// Forgave reports whether a forgiven occurrence was met.
+// Forgave reports whether a forgiven refusal was met, or what it has looked at.
 func (c *Check) Forgave() bool { return c.forgave }
 
 // Decided returns the step that refused the call.
@@ -350,7 +402,7 @@ func (c *Check) End(e story.Errno) End {
 	}
 	end.Possible = c.unsure
 	end.Possible.Add(e)
-	if e == 0 {
+	if e == 0 || c.maybe { // what waits, or is killed, is not denied
 		end.Verdict, end.Sure = story.Undetermined, false
 		return end
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -55,7 +56,7 @@ type Effect struct {
 
 // Load sets the filters that the task runs under, oldest first.
 func (p *Plan) Load(filters []seccomp.Program) {
-	p.spec.Task.Filters = nil
+	p.spec.Task.Filters, p.spec.Task.Leaves = nil, seccomp.Stack(filters).EndsThread()
 	for _, f := range filters {
 		var prog probe.Filter
 		for _, in := range f {
@@ -65,17 +66,14 @@ func (p *Plan) Load(filters []seccomp.Program) {
 	}
 }
 
-// Perform launches a container and makes calls in it, one after another by one task.
-func (p *Plan) Perform(ctx context.Context, calls []*syscalls.Call) (*Outcome, error) {
+// Perform launches a container and makes calls in it, one after another by one task and those that it makes.
+func (p *Plan) Perform(ctx context.Context, calls []syscalls.Made) (*Outcome, error) {
 	spec := p.spec
-	for _, c := range calls {
-		raw, fds, err := p.call(c)
-		if err != nil {
-			return nil, err
-		}
-		spec.Calls = append(spec.Calls, raw)
-		spec.FDs = append(spec.FDs, fds...)
+	made, fds, err := p.calls(calls)
+	if err != nil {
+		return nil, err
 	}
+	spec.Calls, spec.FDs = made, append(slices.Clone(spec.FDs), fds...)
 	r, err := p.launch(ctx, &spec, nil)
 	if err != nil {
 		return nil, err

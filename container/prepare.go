@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"syscallstory/container/inside"
+	"syscallstory/kernel"
 	"syscallstory/probe"
 	"syscallstory/story"
 	"syscallstory/syscalls"
@@ -93,12 +94,30 @@ func Prepare(w *world.World, o Options) (*Plan, error) {
 	if w.Task.Shares&world.SharesPID != 0 { // its end takes every process of the container along
 		p.Notes = append(p.Notes, "a container that is launched here has a pid namespace of its own")
 	}
+	if p.namespaces&unix.CLONE_NEWNET != 0 {
+		freshNetwork(w)
+	}
 	for _, l := range w.Task.Labels {
 		if l.Module == "selinux" && slices.Contains(w.LSMs.V, "selinux") {
 			p.spec.Label = l.Value
 		}
 	}
 	return p, nil
+}
+
+// freshNetwork says that nobody sets up the network of a container that is launched here: its settings are a new namespace's.
+func freshNetwork(w *world.World) {
+	at := w.Text("the network namespace of a container that is launched here is as it was made")
+	w.Sysctls[kernel.IPUnprivilegedPortStart] = world.Given(1024, at)
+	w.Sysctls[kernel.PingGroupRange] = world.Given(kernel.PackRange(1, 0), at)
+	for i := range w.Namespaces {
+		if n := &w.Namespaces[i]; n.Kind == world.NetNS && !n.Initial {
+			n.Fresh = true
+		}
+	}
+	if n := w.Namespace(world.NetNS); n.Initial { // it was to share the host's
+		w.Task.NS[world.NetNS] = w.AddNamespace(world.Namespace{Kind: world.NetNS, Owner: w.Task.Cred.UserNS, Fresh: true, Name: "the container's", At: at})
+	}
 }
 
 // userNS takes the maps of the container's own user namespace.
@@ -150,7 +169,7 @@ func (p *Plan) credentials() error {
 	for _, g := range cr.Groups {
 		c.Groups = append(c.Groups, p.gid(g))
 	}
-	p.spec.Task = probe.Task{Cred: c, Umask: uint32(p.w.Task.Umask.V), Timeout: p.o.Timeout}
+	p.spec.Task = probe.Task{Cred: c, Dumpable: true, Umask: uint32(p.w.Task.Umask.V), Timeout: p.o.Timeout}
 	switch p.w.Task.Seccomp.Mode {
 	case world.SeccompStrict:
 		p.spec.Task.Strict = true
@@ -249,6 +268,9 @@ func node(path string, i *world.Inode) inside.Node {
 	if i.Known&world.KnownSize == 0 {
 		n.Size = 1
 	}
+	if i.Caps != nil && i.Caps.Version > 1 {
+		n.Caps = i.Caps.AppendXattr(nil)
+	}
 	if i.Attr&world.AttrImmutable != 0 {
 		n.Flags |= immutableFlag
 	}
@@ -309,6 +331,9 @@ func (p *Plan) tree(sb world.SBID) (int, error) {
 			add(fs.D(d).Parent)
 		}
 		done[d] = true
+		if i := fs.I(d); i.Is(world.TypeReg) { // a copy holds zeros
+			i.Program = &world.Program{Short: i.Size < 64}
+		}
 		t.Nodes = append(t.Nodes, node(strings.TrimPrefix(fs.Path(d), "/"), fs.I(d)))
 	}
 	for _, r := range roots {
@@ -350,6 +375,9 @@ var mountFlags = []struct {
 func (p *Plan) mounts() error {
 	fs := p.w.FS
 	given := len(p.w.Mounts)
+	for i := range p.w.Mounts { // nothing propagates out of the container that is launched, nor into it
+		p.w.Mounts[i].Group, p.w.Mounts[i].Master = 0, 0
+	}
 	for i := 2; i < given; i++ {
 		if p.o.Rootless && fs.I(p.w.Mounts[i].Root).Is(world.TypeDir) && fs.SB(p.w.Mounts[i].SB).Type == "tmpfs" {
 			p.bindDevices(world.MountID(i))
@@ -428,56 +456,30 @@ func (p *Plan) call(c *syscalls.Call) (probe.Call, []inside.FD, error) {
 	if c.ABI != syscalls.X8664 {
 		return out, nil, fmt.Errorf("%s: calls are performed on x86_64 only", c.ABI)
 	}
+	regs, err := c.Encode()
+	if err != nil {
+		return out, nil, err
+	}
+	for i, r := range regs {
+		out.Args[i] = probe.Arg{Val: r.Val, Data: r.Bytes, Pointers: r.Pointers}
+	}
 	for i := range c.Args {
-		a := &c.Args[i]
-		r := &out.Args[i]
-		switch {
-		case c.Name == "utimensat" && i == 2 && !a.Fault:
-			r.Data = times(a.Str)
-		case strings.HasPrefix(c.Name, "readlink") && a.Kind == syscalls.Int && a.Absent:
-			r.Val = 4096
-		case a.Kind == syscalls.Path && !a.Fault, a.Kind == syscalls.Text && !a.Fault:
-			r.Data = append([]byte(a.Str), 0)
-		case a.Kind == syscalls.How && !a.Fault:
-			for _, v := range a.How {
-				r.Data = binary.LittleEndian.AppendUint64(r.Data, v)
-			}
-		case a.Kind == syscalls.Out && (a.Absent || a.Val != 0):
-			r.Data = make([]byte, 4096)
-		case a.Kind == syscalls.Pointer && a.Val == 1:
-			return out, nil, fmt.Errorf("%s: nothing is known of the memory behind argument %d", c.Name, i+1)
-		default:
-			r.Val = a.Val
-		}
-		if a.FDPath != "" && int32(a.Val) > 2 {
+		if a := &c.Args[i]; a.FDPath != "" && int32(a.Val) > 2 {
 			fds = append(fds, inside.FD{N: int(a.Val), Path: a.FDPath})
 		}
 	}
 	return out, fds, nil
 }
 
-// times are utimensat's two structures: now, as they are, or the beginning of 1970 for any others.
-func times(text string) []byte {
-	nsec := uint64(0)
-	switch {
-	case strings.Count(text, "UTIME_NOW") == 2:
-		nsec = unix.UTIME_NOW
-	case strings.Count(text, "UTIME_OMIT") == 2:
-		nsec = unix.UTIME_OMIT
-	}
-	var b []byte
-	for range 2 {
-		b = binary.LittleEndian.AppendUint64(b, 0)
-		b = binary.LittleEndian.AppendUint64(b, nsec)
-	}
-	return b
-}
-
 // changing are the operations that change what they are asked of.
 var changing = []string{story.OpWrite.String(), story.OpCreate.String(), story.OpReadWrite.String(), story.OpSetattr.String(), story.OpRemove.String(), story.OpMount.String()}
 
-// Refuses says why a call is not performed: it would change the host's own files, or open one of its devices.
+// Refuses says why a call is not performed: it would change the host's own files, or open one of its devices, or replace the
+// process that makes the calls.
 func (p *Plan) Refuses(s *story.Story) error {
+	if strings.HasPrefix(s.Call.Name, "execve") && s.Verdict != story.Denied.String() {
+		return errors.New("execve would replace the process that makes the calls: it is performed only where it is denied; -- CMD runs a program")
+	}
 	if p.o.HostWrites {
 		return nil
 	}

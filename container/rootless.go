@@ -117,6 +117,11 @@ func (p *Plan) rootless() error {
 	for i := range w.MountNS {
 		w.MountNS[i].Owner = 1
 	}
+	for i := range w.Namespaces {
+		if !w.Namespaces[i].Initial {
+			w.Namespaces[i].Owner = 1
+		}
+	}
 	return w.FS.Each(func(i *world.Inode) error {
 		switch {
 		case !own[i.SB] || i.Known&world.KnownOwner == 0:
@@ -133,6 +138,15 @@ func (p *Plan) rootless() error {
 			return lost("a file's group", uint32(i.GID))
 		}
 		i.UID, i.GID = world.KUID(uid), world.KGID(gid)
+		if i.Caps != nil && i.Caps.Version == 3 {
+			caps := *i.Caps
+			root, ok := m.uids.Down(uint32(caps.Root))
+			if !ok {
+				return lost("a file's capabilities", uint32(caps.Root))
+			}
+			caps.Root = world.KUID(root)
+			i.Caps = &caps
+		}
 		for k := range i.ACL {
 			e := &i.ACL[k]
 			switch e.Tag {

@@ -1,5 +1,3 @@
-// Package cred holds what credentials decide: which capability counts in which user namespace, what the mode bits and the
-// ACL of an inode grant to a task. Its functions are pure: they take facts and answer.
 package cred
 
 import (
@@ -10,12 +8,16 @@ import (
 // Capable walks from the namespace that is asked for up to the task's own (cap_capable in security/commoncap.c): a
 // capability counts in the namespace that holds it and in all below, and the creator of a namespace has all of them in it.
 func Capable(w *world.World, c *world.Cred, ns world.UserNSID, want kernel.Cap) kernel.Answer {
-	own := &w.UserNS[c.UserNS]
+	return capable(w.UserNS, c, ns, want)
+}
+
+func capable(all []world.UserNS, c *world.Cred, ns world.UserNSID, want kernel.Cap) kernel.Answer {
+	own := &all[c.UserNS]
 	for {
 		if ns == c.UserNS {
 			return has(c, want)
 		}
-		n := &w.UserNS[ns]
+		n := &all[ns]
 		if ns == 0 || n.Level <= own.Level {
 			return kernel.No
 		}

@@ -30,7 +30,7 @@ type Judge struct {
 // filter is one of the task's seccomp filters, compiled.
 type filter struct {
 	world.Filter
-	profile *seccomp.Resolved
+	profile *seccomp.Resolved // nil for one that is known as a program only
 	program seccomp.Program
 	open    bool // it has rules that the kernel's release, which is not known, would decide
 }
@@ -49,6 +49,18 @@ func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
 		j.abi = abi
 	}
 	for _, f := range w.Task.Seccomp.Filters {
+		if f.Program != nil {
+			p, err := seccomp.ParseRaw(f.Program)
+			if err == nil {
+				err = p.Check()
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", f.Name, err)
+			}
+			j.filters = append(j.filters, &filter{Filter: f, program: p})
+			j.stack = append(j.stack, p)
+			continue
+		}
 		file, text := f.File, f.JSON
 		if f.Engine != "" {
 			var err error
@@ -58,6 +70,12 @@ func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
 			}
 			if note != "" {
 				w.Assume(note, "--node FILE with the engine's version")
+			}
+		}
+		if len(f.Allow) > 0 {
+			var err error
+			if text, err = seccomp.Allowing(text, f.Allow); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
 			}
 		}
 		p, err := seccomp.Parse(file, text)
@@ -92,6 +110,9 @@ func Bind(w *world.World, defaults DefaultProfile) (*Judge, error) {
 		}
 	}
 	j.c = check.Check{W: w, K: w.Kernel, Hooks: vfs.Hooks{}, LSM: lsm.New(w), Ops: make([]check.Ops, w.FS.NumSB())}
+	if s := vfs.NewSELinux(w); s != nil {
+		j.c.LSM.(*lsm.Stack).SELinux(s)
+	}
 	for i := 1; i < w.FS.NumSB(); i++ {
 		j.c.Ops[i] = vfs.OpsFor(w.FS.SB(world.SBID(i)))
 	}
@@ -103,13 +124,14 @@ type Filter struct {
 	Name    string
 	Profile *seccomp.Resolved
 	Program seccomp.Program
+	Log     bool // installed with SECCOMP_FILTER_FLAG_LOG
 }
 
 // Filters returns the task's seccomp filters, oldest first.
 func (j *Judge) Filters() []Filter {
 	var out []Filter
 	for _, f := range j.filters {
-		out = append(out, Filter{f.Name, f.profile, f.program})
+		out = append(out, Filter{f.Name, f.profile, f.program, f.profile != nil && f.profile.Profile.Log})
 	}
 	return out
 }
@@ -117,6 +139,9 @@ func (j *Judge) Filters() []Filter {
 // Remarks notes, for profiles that are not an engine's own, how much seccomp.Resolved.Check has to say of them.
 func (j *Judge) Remarks() {
 	for _, f := range j.filters {
+		if f.profile == nil {
+			continue
+		}
 		if n := len(f.profile.Check()) - len(f.profile.Profile.Warnings); f.Engine == "" && n > 0 {
 			text := fmt.Sprintf("`story seccomp check %s` has %d remarks on the profile", f.File, n)
 			if n == 1 {
@@ -167,6 +192,9 @@ func declares(call *syscalls.Call) bool {
 	return false
 }
 
+// Decided returns the check that refused the call that was judged last.
+func (j *Judge) Decided() (story.Step, bool) { return j.c.Decided() }
+
 // Refused judges a call and returns the check that refused it; false where none did for sure.
 func (j *Judge) Refused(call *syscalls.Call) (world.Refused, bool) {
 	end := j.judge(call, true, nil)
@@ -186,6 +214,13 @@ func (j *Judge) SeccompAllows(name string) bool {
 	j.c.Reset(false, nil)
 	_, _, ran := j.seccomp(&syscalls.Call{ABI: j.abi, Name: name, Nr: nr})
 	return ran
+}
+
+// SeccompPasses reports whether the task's filters let a call pass, as it is.
+func (j *Judge) SeccompPasses(call *syscalls.Call) bool {
+	j.c.Reset(false, nil)
+	errno, killed, ran := j.seccomp(call)
+	return ran && !killed && errno == 0
 }
 
 // NoNewPrivs reports whether the task has no_new_privs.

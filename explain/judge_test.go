@@ -49,6 +49,17 @@ func TestVerdictDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { j.Verdict(call) }); n != 0 {
 		t.Errorf("a verdict on a warm world makes %v allocations", n)
 	}
+	j, _ = warm(t)
+	for _, text := range []string{`mount("/a/b", "/a/b/c", NULL, MS_BIND|MS_REC, NULL)`, `mount("none", "/a/b", "tmpfs", 0, "mode=755")`, `mount(NULL, "/", NULL, MS_SHARED|MS_REC, NULL)`, `umount2("/", MNT_DETACH)`,
+		`open_tree(AT_FDCWD, "/a", OPEN_TREE_CLONE)`, `mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, {attr_set=MOUNT_ATTR_RDONLY}, 32)`} {
+		call, err := syscalls.Parse(syscalls.X8664, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(100, func() { j.Verdict(call) }); n != 0 {
+			t.Errorf("%s: a verdict on a warm world makes %v allocations", text, n)
+		}
+	}
 }
 
 func BenchmarkVerdict(b *testing.B) {
@@ -63,5 +74,37 @@ func BenchmarkStory(b *testing.B) {
 	j, call := warm(b)
 	for b.Loop() {
 		j.Story(call)
+	}
+}
+
+// TestKilledIsNotDenied: a filter that may kill for an address, which nobody knows, leaves a call undetermined that would be
+// refused behind it.
+func TestKilledIsNotDenied(t *testing.T) {
+	w := world.New()
+	at := w.Text("the test")
+	sb := w.FS.NewSB(world.SB{Type: "tmpfs", Name: "root", At: at, FlagsAt: at}, world.Inode{Mode: world.TypeDir | 0o755, Known: world.KnownAll, Whole: true, At: at})
+	id := w.Attach(world.Path{}, world.Mount{Root: w.FS.SB(sb).Root, SB: sb, Point: "/", Origin: at, Why: at})
+	w.Task.Root = world.Path{Mount: id, Dentry: w.FS.SB(sb).Root}
+	w.Task.Cwd = w.Task.Root
+	w.Task.Cred = world.Cred{UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at}
+	w.Kernel, w.KernelAt = kernel.Release{Major: 6, Minor: 18}, at
+	w.LSMs = world.Given([]string{"capability"}, at)
+	filter := func(action string) world.Seccomp {
+		return world.Seccomp{Mode: world.SeccompFilters, At: at, Filters: []world.Filter{{Name: "f", File: "f.json", At: at, JSON: []byte(`{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+			"syscalls": [{"names": ["mount_setattr"], "action": "` + action + `", "args": [{"index": 3, "value": 64, "op": "SCMP_CMP_NE"}]}]}`)}}}
+	}
+	call, err := syscalls.Parse(syscalls.X8664, `mount_setattr(AT_FDCWD, "/", 0, {propagation=MS_SLAVE}, 16)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for action, want := range map[string]story.Verdict{"SCMP_ACT_KILL_PROCESS": story.Undetermined, "SCMP_ACT_NOTIFY": story.Undetermined, "SCMP_ACT_ERRNO": story.Denied} {
+		w.Task.Seccomp = filter(action)
+		j, err := explain.Bind(w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if end := j.Verdict(call); end.Verdict != want || end.Sure {
+			t.Errorf("%s: %v, %v, sure: %v", action, end.Verdict, end.Errno, end.Sure)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,7 +16,8 @@ import (
 )
 
 // makeFiles makes the files of a list, one a line: type, name, mode, owner, then what else there is: to=TARGET of a link,
-// dev=MAJOR:MINOR, size=BYTES, flags=i or a (chattr), acl=ACL, and overlayfs's marks by their names.
+// dev=MAJOR:MINOR, size=BYTES, flags=i or a (chattr), acl=ACL, caps=HEX (security.capability), and overlayfs's marks by their
+// names. A prog is a program, as program makes it.
 func makeFiles(dir, list string) error {
 	for _, line := range strings.Split(list, "\n") {
 		f := strings.Fields(line)
@@ -61,12 +63,15 @@ func makeFile(dir string, f []string) error {
 		return os.Link(filepath.Join(dir, more["to"]), p)
 	case "link":
 		err = os.Symlink(more["to"], p)
-	case "char":
+	case "char", "block":
 		var major, minor uint32
 		if _, err := fmt.Sscanf(more["dev"], "%d:%d", &major, &minor); err != nil {
 			return err
 		}
-		err = unix.Mknod(p, unix.S_IFCHR|uint32(mode), int(unix.Mkdev(major, minor)))
+		kind := map[string]uint32{"char": unix.S_IFCHR, "block": unix.S_IFBLK}[f[0]]
+		err = unix.Mknod(p, kind|uint32(mode), int(unix.Mkdev(major, minor)))
+	case "prog":
+		err = os.WriteFile(p, program(more), os.FileMode(mode))
 	case "fifo":
 		err = unix.Mknod(p, unix.S_IFIFO|uint32(mode), 0)
 	case "sock":
@@ -91,11 +96,29 @@ func makeFile(dir string, f []string) error {
 			return err
 		}
 	}
-	for _, name := range []string{"trusted.overlay.opaque", "user.overlay.opaque", "trusted.overlay.redirect"} {
-		if v, ok := more[name]; ok {
-			if err := unix.Setxattr(p, name, []byte(v), 0); err != nil {
-				return err
-			}
+	if caps := more["caps"]; caps != "" {
+		b, err := hex.DecodeString(caps)
+		if err != nil {
+			return err
+		}
+		if err := unix.Setxattr(p, "security.capability", b, 0); err != nil {
+			return err
+		}
+	}
+	if acl := more["default"]; acl != "" {
+		if err := setACLAs(p, "system.posix_acl_default", acl); err != nil {
+			return err
+		}
+	}
+	for name, v := range more {
+		switch ns, _, _ := strings.Cut(name, "."); {
+		case name == world.XattrCaps:
+			v = fileCaps(v)
+		case ns != "user" && ns != "trusted" && ns != "security":
+			continue
+		}
+		if err := unix.Lsetxattr(p, name, []byte(v), 0); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	switch more["flags"] {
@@ -107,8 +130,21 @@ func makeFile(dir string, f []string) error {
 	return nil
 }
 
+// fileCaps is the value of security.capability with CAP_NET_RAW: of version 2, or of version 3 with the uid of a root.
+func fileCaps(root string) string {
+	b := []byte{1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	if root != "" {
+		uid, _ := strconv.Atoi(root)
+		b[3] = 3
+		b = binary.LittleEndian.AppendUint32(b, uint32(uid))
+	}
+	return string(b)
+}
+
 // setACL sets the access ACL of a file, as files.ParseACL reads it.
-func setACL(p, text string) error {
+func setACL(p, text string) error { return setACLAs(p, "system.posix_acl_access", text) }
+
+func setACLAs(p, name, text string) error {
 	acl, err := files.ParseACL(text)
 	if err != nil {
 		return err
@@ -123,7 +159,7 @@ func setACL(p, text string) error {
 		b = binary.LittleEndian.AppendUint16(b, uint16(e.Perm))
 		b = binary.LittleEndian.AppendUint32(b, id)
 	}
-	return unix.Setxattr(p, "system.posix_acl_access", b, 0)
+	return unix.Setxattr(p, name, b, 0)
 }
 
 // setFlags is chattr(1).

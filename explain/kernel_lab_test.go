@@ -1,13 +1,14 @@
 package explain_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,9 +32,15 @@ func init() {
 
 // TestMain serves a kernel test that started this program as its child, instead of running tests.
 func TestMain(m *testing.M) {
+	if uid, ok := strings.CutPrefix(os.Getenv("STORY_KERNEL_CHILD"), "park "); ok {
+		park(uid)
+	}
 	switch os.Getenv("STORY_KERNEL_CHILD") {
 	case "serve":
 		serve()
+	case "undumpable":
+		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+		fallthrough
 	case "wait":
 		fmt.Println("ready")
 		io.Copy(io.Discard, os.Stdin)
@@ -61,7 +68,8 @@ func isolated(t *testing.T) (string, bool) {
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), "STORY_KERNEL_TEST="+dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	// In a session of its own: the one of whoever started the tests may be outside of the PID namespace, and then has no number.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Setsid: true}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -83,12 +91,26 @@ type who struct {
 	cwd      string       // its current directory below its root
 	cwdFD    int          // or the lab's descriptor that it is in
 	noFile   int          // RLIMIT_NOFILE while it makes the call
+	landlock []ruleset    // Landlock's, the oldest first
+	memlock  *uint64      // RLIMIT_MEMLOCK while it makes the call
+	more     *credentials // what few tables need
+}
+
+// credentials are the rest of a task's credentials; the zero value is what every task of a lab has otherwise.
+type credentials struct {
+	Saved, Files *[2]uint32 // saved ids and those for files, where they differ from the effective ones
+	Inheritable  world.CapSet
+	Ambient      world.CapSet
+	Dropped      world.CapSet // from the bounding set
+	Securebits   uint32
+	NoNewPrivs   bool
 }
 
 // row is a call with what is written down for each task, in the order of the tasks; one word stands for all of them:
 // - is allowed; + is allowed, and a new file is there; ENAME is denied; ENAME@s is denied if the sysctl fs.protected_s is at
-// least 1, else allowed; ENAME@s2 is denied if it is at least 2; ENAME@s/EOTHER is denied with one errno or the other; and
-// with ? in front the model cannot know, but lists it among the possible endings.
+// least 1, else allowed; ENAME@s2 is denied if it is at least 2; ENAME@s/EOTHER is denied with one errno or the other;
+// -#Change/ENAME is allowed if this kernel has the change, else denied; with ! in front the call is predicted and not made;
+// and with ? in front the model cannot know, but lists it among the possible endings.
 type row struct{ call, want string }
 
 // lab is a tmpfs with files, mounts and descriptors, and the world that describes them.
@@ -99,10 +121,13 @@ type lab struct {
 	at       story.Origin
 	root     world.Path
 	children []*child
-	mountNS  string // of the tasks, where it is not the lab's own
+	also     uintptr // CLONE_NEW* of a child with a mount namespace
+	mountNS  string  // of the tasks, where it is not the lab's own
 	fds      []openFD
 	twins    [][2]string                                     // names that show the same file, and its other name
 	after    func(c row, task who, p prediction, got string) // called after each performed call
+	before   func(task who)                                  // called before each prediction
+	forked   bool                                            // calls are made in processes of their own
 }
 
 // openFD is a descriptor that every task has.
@@ -130,11 +155,21 @@ func newLab(t *testing.T, dir, list string) *lab {
 	l.KernelAt, l.Arch = l.at, runtime.GOARCH
 	l.LSMs = world.Given([]string{"capability"}, l.at)
 	l.Task.NoFile, l.Task.OpenFDs, l.Task.FDsAt = world.Given(1024, l.at), world.Given(3, l.at), l.at
+	l.Task.PID = os.Getpid()
+	l.Binfmts = world.Given(false, l.at)
+	l.Task.Rlimits[unix.RLIMIT_NPROC] = world.Given(world.Rlimit{Cur: ^uint64(0), Max: ^uint64(0)}, l.at)
+	l.Task.Threads, l.Task.FSUsers = world.Given(1, l.at), world.Given(1, l.at)
 	l.Task.Devices = world.Devices{All: true, At: l.at}
 	for s := range kernel.NumSysctls {
 		b, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(s.String(), ".", "/"))
+		if s.Optional() && os.IsNotExist(err) {
+			l.Sysctls[s] = world.Given(kernel.NotThere, l.at)
+		}
+		if errors.Is(err, os.ErrNotExist) { // this kernel does not have it
+			continue
+		}
 		l.must(err)
-		v, err := strconv.Atoi(strings.TrimSpace(string(b)))
+		v, err := s.ParseValue(string(b))
 		l.must(err)
 		l.Sysctls[s] = world.Given(v, l.at)
 	}
@@ -260,15 +295,21 @@ func (l *lab) run(tasks []who, table []row) {
 	n := 0
 	for i, c := range table {
 		for k, task := range tasks {
-			got := l.perform(task, c.call)
 			w, p := want[i][k], predicted[i][k]
+			if foreseen, ok := strings.CutPrefix(w, "!"); ok { // it would change the machine
+				if !p.is(foreseen) {
+					l.t.Errorf("%.200s as %s: written down %s, predicted %s", c.call, task.name, foreseen, p)
+				}
+				continue
+			}
+			got := l.perform(task, c.call)
 			// When somebody mounts meanwhile, the kernel may walk again without its shortcut (LOOKUP_RCU), and the links of
 			// the first walk still count: then fewer than 40 are too many. With RESOLVE_BENEATH it gives up with EAGAIN where
 			// a .. may have been moved.
 			for try := 0; (got == "ELOOP" || got == "EAGAIN") && w != got && try < 50; try++ {
 				got = l.perform(task, c.call)
 			}
-			if n++; got != strings.TrimPrefix(w, "?") || !p.is(w) {
+			if n++; !slices.Contains(strings.Split(strings.TrimPrefix(w, "?"), "/"), got) || !p.is(w) {
 				l.t.Errorf("%.200s as %s: written down %s, predicted %s, kernel %s", c.call, task.name, w, p, got)
 			}
 			if l.after != nil {
@@ -293,8 +334,29 @@ func (l *lab) foresee(tasks []who, table []row) {
 	}
 }
 
-// settle turns ENAME@sysctl into what it means on this machine.
+// releaseChanges are the differences between releases that tables name.
+var releaseChanges = map[string]kernel.Change{
+	"StatEmptyDescriptor": kernel.StatEmptyDescriptor, "StatEmptyPath": kernel.StatEmptyPath, "TmpfsDirectIO": kernel.TmpfsDirectIO,
+	"TmpfileMapsIDs": kernel.TmpfileMapsIDs,
+}
+
+// settle turns ENAME@sysctl and ENDING#change/OTHERWISE into what they mean on this machine; where only the patch level would
+// tell whether the kernel has the change, both endings are possible.
 func (l *lab) settle(want string) string {
+	if with, rest, ok := strings.Cut(want, "#"); ok {
+		name, without, _ := strings.Cut(rest, "/")
+		change, known := releaseChanges[name]
+		switch l.Kernel.Has(change) {
+		case kernel.Yes:
+			return with
+		case kernel.No:
+			return without
+		}
+		if !known {
+			l.t.Fatalf("%s: no such change", want)
+		}
+		return "?" + with + "/" + without // a stable update may have brought it
+	}
 	name, sys, ok := strings.Cut(want, "@")
 	if !ok {
 		return want
@@ -331,9 +393,13 @@ type prediction struct {
 
 // is compares with what is written down.
 func (p prediction) is(want string) bool {
-	if w, unsure := strings.CutPrefix(want, "?"); unsure {
-		e, ok := story.ParseErrno(w)
-		return p.verdict != story.Allowed && p.errno == 0 && (ok || w == "-") && p.check.Has(e)
+	if endings, unsure := strings.CutPrefix(want, "?"); unsure {
+		for w := range strings.SplitSeq(endings, "/") {
+			if e, ok := story.ParseErrno(w); !ok && w != "-" || !p.check.Has(e) {
+				return false
+			}
+		}
+		return p.verdict != story.Allowed && p.errno == 0
 	}
 	return p.String() == want
 }
@@ -350,6 +416,22 @@ func (p prediction) String() string {
 	return fmt.Sprintf("%v%v", p.verdict, p.check.All())
 }
 
+// bounding is the bounding set of a task: what this process has, or everything in a new user namespace.
+func (l *lab) bounding(task who) world.CapSet {
+	set := world.AllCaps
+	if task.ns == 0 {
+		for c := range kernel.NumCaps {
+			if has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(c), 0, 0, 0); err == nil && has == 0 {
+				set = set.Without(c)
+			}
+		}
+	}
+	if task.more != nil {
+		set &^= task.more.Dropped
+	}
+	return set
+}
+
 // predict judges one call as one task.
 func (l *lab) predict(task who, text string) prediction {
 	l.t.Helper()
@@ -360,20 +442,34 @@ func (l *lab) predict(task who, text string) prediction {
 	}
 	cr := world.Cred{RUID: world.KUID(real[0]), EUID: world.KUID(task.uid), SUID: world.KUID(task.uid), FSUID: world.KUID(task.uid),
 		RGID: world.KGID(real[1]), EGID: world.KGID(task.gid), SGID: world.KGID(task.gid), FSGID: world.KGID(task.gid),
-		Permitted: task.caps | task.idle, Effective: task.caps, Bounding: world.AllCaps, UserNS: world.UserNSID(task.ns),
+		Permitted: task.caps | task.idle, Effective: task.caps, Bounding: l.bounding(task), UserNS: world.UserNSID(task.ns),
 		UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at}
 	for _, g := range task.groups {
 		cr.Groups = append(cr.Groups, world.KGID(g))
 	}
+	if m := task.more; m != nil {
+		if m.Saved != nil {
+			cr.SUID, cr.SGID = world.KUID(m.Saved[0]), world.KGID(m.Saved[1])
+		}
+		if m.Files != nil {
+			cr.FSUID, cr.FSGID = world.KUID(m.Files[0]), world.KGID(m.Files[1])
+		}
+		cr.Inheritable, cr.Ambient, cr.Securebits, cr.NoNewPrivs, cr.NoNewAt = m.Inheritable, m.Ambient, m.Securebits, m.NoNewPrivs, at
+	}
+	slices.Sort(cr.Groups)
 	w.Task.Cred = cr
 	w.Task.Root = l.place(l.root, task.root)
 	w.Task.Cwd = l.place(w.Task.Root, task.cwd)
 	w.Task.NoFile = world.Given(1024, at)
+	l.restrict(task)
 	if task.cwdFD != 0 {
 		w.Task.Cwd = w.Task.FDByNumber(task.cwdFD).Path
 	}
 	if task.noFile != 0 {
 		w.Task.NoFile = world.Given(task.noFile, at)
+	}
+	if l.before != nil {
+		l.before(task)
 	}
 	j, err := explain.Bind(w, nil)
 	l.must(err)

@@ -112,16 +112,20 @@ var lookupCases = []row{
 	{`newfstatat(101, "x", 0x1000, AT_EMPTY_PATH)`, "ENOTDIR"},
 	{`newfstatat(99, "", 0x1000, AT_EMPTY_PATH)`, "EBADF"},
 	{`newfstatat(AT_FDCWD, "", 0x1000, AT_EMPTY_PATH)`, "-"},
-	{`newfstatat(101, NULL, 0x1000, AT_EMPTY_PATH)`, "-"},
-	{`newfstatat(AT_FDCWD, NULL, 0x1000, AT_EMPTY_PATH)`, "-"},
+	{`newfstatat(101, NULL, 0x1000, AT_EMPTY_PATH)`, "-#StatEmptyDescriptor/EFAULT"},
+	{`newfstatat(101, NULL, 0x1000, AT_EMPTY_PATH|AT_NO_AUTOMOUNT)`, "-#StatEmptyPath/EFAULT"},
+	{`newfstatat(AT_FDCWD, NULL, 0x1000, AT_EMPTY_PATH)`, "-#StatEmptyPath/EFAULT"},
 	{`newfstatat(101, NULL, 0x1000, 0)`, "EFAULT"},
-	{`newfstatat(101, "", 0x1000, AT_EMPTY_PATH|0x8000)`, "-"}, // vfs_fstat does not see the flags
+	{`newfstatat(101, "", 0x1000, AT_EMPTY_PATH|0x8000)`, "-#StatEmptyPath/EINVAL"}, // vfs_fstat does not see the flags
 	{`newfstatat(AT_FDCWD, "", 0x1000, AT_EMPTY_PATH|0x8000)`, "EINVAL"},
 	{`newfstatat(101, "", NULL, AT_EMPTY_PATH)`, "EFAULT"},
 	{`newfstatat(AT_FDCWD, NULL, 0x1000, 0x8000)`, "EINVAL"},
 	{`statx(101, "", AT_EMPTY_PATH, STATX_BASIC_STATS, 0x1000)`, "-"},
-	{`statx(101, NULL, AT_EMPTY_PATH, STATX_BASIC_STATS, 0x1000)`, "-"},
-	{`statx(101, "", AT_EMPTY_PATH|0x8000, STATX_BASIC_STATS, 0x1000)`, "-"}, // nor does do_statx_fd
+	{`statx(101, NULL, AT_EMPTY_PATH, STATX_BASIC_STATS, 0x1000)`, "-#StatEmptyDescriptor/EFAULT"},
+	{`statx(101, NULL, AT_EMPTY_PATH|AT_NO_AUTOMOUNT|AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, 0x1000)`, "-#StatEmptyDescriptor/EFAULT"},
+	{`statx(101, NULL, AT_EMPTY_PATH|AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, 0x1000)`, "-#StatEmptyPath/EFAULT"},
+	{`statx(AT_FDCWD, NULL, AT_EMPTY_PATH, STATX_BASIC_STATS, 0x1000)`, "-#StatEmptyPath/EFAULT"},
+	{`statx(101, "", AT_EMPTY_PATH|0x8000, STATX_BASIC_STATS, 0x1000)`, "-#StatEmptyPath/EINVAL"}, // nor does do_statx_fd
 	{`statx(AT_FDCWD, "", AT_EMPTY_PATH|0x8000, STATX_BASIC_STATS, 0x1000)`, "EINVAL"},
 	{`newfstatat(101, 0x10, 0x1000, AT_EMPTY_PATH)`, "EFAULT"},
 	{`statx(101, "", AT_EMPTY_PATH, 0x80000000, 0x1000)`, "EINVAL"},
@@ -174,14 +178,14 @@ var lookupCases = []row{
 	{`creat(NULL, 0600)`, "EFAULT"},
 	{`open("d755", O_RDONLY|O_TRUNC)`, "EISDIR"},
 	{`open("d755/new", O_RDONLY|O_CREAT, 0)`, "+ + EACCES"},
-	{`open("d755/new", O_RDWR|O_CREAT|O_EXCL|O_TRUNC|O_NOFOLLOW|O_DIRECT, 0)`, "+ + EACCES"},
+	{`open("d755/new", O_RDWR|O_CREAT|O_EXCL|O_TRUNC|O_NOFOLLOW|O_DIRECT, 0)`, "+#TmpfsDirectIO/EINVAL +#TmpfsDirectIO/EINVAL EACCES"},
 	{`open("d777/new", O_RDWR|O_CREAT|O_NOATIME, 0)`, "+"},
 	{`open("d777", O_WRONLY|O_TMPFILE|O_NOATIME, 0)`, "-"},
 	{`open("none", O_WRONLY|O_TMPFILE, 0)`, "ENOENT"},
 	{`open("f644", O_WRONLY|O_TMPFILE, 0)`, "ENOTDIR"},
 	{`open("ldir", O_WRONLY|O_TMPFILE, 0)`, "- - EACCES"},
 	{`open("ldir", O_WRONLY|O_TMPFILE|O_NOFOLLOW, 0)`, "ENOTDIR"},
-	{`open("f644", O_RDONLY|O_DIRECT)`, "-"},
+	{`open("f644", O_RDONLY|O_DIRECT)`, "-#TmpfsDirectIO/EINVAL"},
 	{`open("d755", O_RDONLY|O_DIRECT)`, "EINVAL"},
 	{`open("null", O_RDWR|O_DIRECT)`, "?EINVAL"},
 	{`open("f644", O_RDONLY|O_NOATIME)`, "- - EPERM"},
@@ -440,7 +444,9 @@ func TestKernelLimits(t *testing.T) {
 	l.must(unix.Rmdir(l.path("d755/gone")))
 	l.FS.I(l.Task.FDByNumber(106).Path.Dentry).Attr |= world.AttrRemoved
 
+	l.after = func(row, who, prediction, string) { os.Remove(l.path("d755/new")) } // with O_DIRECT refused, it stays
 	l.run(three, lookupCases)
+	l.after = nil
 	l.run([]who{{name: "jailed root", caps: dacCaps, root: "/jail"}, {name: "jailed stranger", uid: 1002, gid: 1002, root: "/jail"}}, jailCases)
 	l.run([]who{{name: "root in a removed directory", caps: dacCaps, cwdFD: 106}, {name: "owner in a removed directory", uid: 1000, gid: 1000, cwdFD: 106}}, removedCases)
 	l.run([]who{{name: "stranger without descriptors", uid: 1002, gid: 1002, noFile: 1}}, fullCases)

@@ -298,9 +298,9 @@ var overlayCases = []row{
 	{`open("u", O_WRONLY)`, "- - EACCES"},
 	{`open("u", O_WRONLY|O_TMPFILE, 0600)`, "ENOTDIR"},
 	{`open("moved/own", O_WRONLY)`, "- - EACCES"},
-	{`open("moved/x", O_RDONLY)`, "?-"}, // a renamed directory: the model does not follow it into the layers below
-	{`open("moved/sub/y", O_RDONLY)`, "?-"},
-	{`open("moved/none", O_RDONLY)`, "?ENOENT"},
+	{`open("moved/x", O_RDONLY)`, "-"}, // a renamed directory goes on below under its old name
+	{`open("moved/sub/y", O_RDONLY)`, "-"},
+	{`open("moved/none", O_RDONLY)`, "ENOENT"},
 	{`open("moved/wh", O_RDONLY)`, "ENOENT"},
 	{`open("moved/op/y", O_RDONLY)`, "ENOENT"},
 	{`open("deep/e/f", O_WRONLY)`, "- - EACCES"},
@@ -447,6 +447,15 @@ var foreignCases = []row{
 	{`open("root666", O_RDONLY|O_TRUNC)`, "EOVERFLOW"},
 	{`open("root666", 3)`, "-"},
 	{`access("root666", W_OK)`, "-"},
+	{`execve("okx", ["x"], [])`, "ENOEXEC"},
+	{`execve("rootx", ["x"], [])`, "EACCES"},                   // the mounter opens it for reading
+	{`setxattr("root666", "other.a", "1", 1, 0)`, "EOVERFLOW"}, // the copy comes before the layer is asked for a handler
+	{`chmod("u0", 0644)`, "EPERM"},                             // the owner may, the mounter may not
+	{`chown("u0", 0, -1)`, "EPERM"},
+	{`removexattr("u0", "user.none")`, "ENODATA"},
+	{`removexattr("u600", "user.none")`, "EACCES"}, // in the upper layer the mounter is asked before the name is looked for
+	{`removexattr("root666", "user.none")`, "ENODATA"},
+	{`utimensat(AT_FDCWD, "u0", [{0, 5}, {0, 5}], 0)`, "EPERM"},
 	{`open("root666", O_RDONLY|O_NOATIME)`, "- EPERM EPERM EPERM EPERM EPERM"},
 	{`open("root600", O_RDONLY)`, "EACCES"}, // the task may, the mounter may not
 	{`open("root600", O_WRONLY)`, "EACCES"},
@@ -472,7 +481,7 @@ var foreignCases = []row{
 	{`open("d/f", O_RDONLY)`, "- EACCES - EACCES - -"},
 	{`open("d/f", O_WRONLY)`, "- EACCES - EACCES - -"},
 	{`open("d/new", O_WRONLY|O_CREAT, 0600)`, "EOVERFLOW EACCES + EACCES + +"},
-	{`open("d", O_WRONLY|O_TMPFILE, 0600)`, "?EOVERFLOW EACCES - EACCES - -"},
+	{`open("d", O_WRONLY|O_TMPFILE, 0600)`, "EOVERFLOW#TmpfileMapsIDs/- EACCES - EACCES - -"},
 	{`open("new", O_WRONLY|O_CREAT, 0600)`, "EOVERFLOW + + + + EACCES"},
 	{`open("null", O_RDWR)`, "EACCES"},
 	{`open("null", O_RDONLY)`, "EACCES"},
@@ -505,6 +514,8 @@ func TestKernelOverlayUserNS(t *testing.T) {
 		file l1/root666 666 0:0 size=7
 		file l1/root600 600 0:0 size=8
 		file l1/root622 622 0:0 size=8
+		file l1/rootx 711 0:0
+		file l1/okx 711 101000:101000
 		file l1/gid666 666 101000:0 size=9
 		dir l1/rootd 777 0:0
 		file l1/rootd/f 666 101000:101000 size=10

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -28,13 +29,21 @@ type job struct {
 	UID, GID       [2]uint32 // real, effective
 	Groups         []uint32
 	NoFile         int
+	Memlock        *uint64
+	Landlock       []ruleset
 	Call           string
+	Forked         bool         // in a process of its own
+	More           *credentials // ids as the process's user namespace counts
 
 	// What a child does beside performing calls.
 	Open   *openFD
 	Mount  *mountArgs
 	Umount string
-	Files  string // a list for makeFiles, in Dir
+	Scene  *sceneJob
+	Write  [2]string // a file, and what is written to it
+	Files  string    // a list for makeFiles, in Dir
+	Spawn  *uint32   // the uid of a process that waits
+	PidFD  [2]int    // a descriptor and the process that it gets
 }
 
 // mountArgs are mount(2)'s.
@@ -45,8 +54,21 @@ type mountArgs struct {
 
 // perform makes the call in the kernel, in the process that is in the task's user namespace.
 func (l *lab) perform(task who, text string) string {
+	j := l.job(task, text)
+	if task.ns == 0 {
+		return j.perform()
+	}
+	c := l.children[task.ns-1]
+	if c.mountNS == l.mountNS {
+		j.MountNS = ""
+	}
+	return c.ask(j)
+}
+
+// job is what a call as a task is for the process that makes it.
+func (l *lab) job(task who, text string) job {
 	j := job{Dir: l.dir, Root: task.root, Cwd: task.cwd, CwdFD: task.cwdFD, MountNS: l.mountNS, Effective: uint64(task.caps), Permitted: uint64(task.caps | task.idle),
-		NoFile: task.noFile, Call: text}
+		NoFile: task.noFile, Memlock: task.memlock, Landlock: task.landlock, Call: text, Forked: l.forked}
 	ns := &l.UserNS[task.ns]
 	in := func(m world.IDMap, k uint32) uint32 {
 		id, ok := m.Up(k)
@@ -63,18 +85,23 @@ func (l *lab) perform(task who, text string) string {
 	for _, g := range task.groups {
 		j.Groups = append(j.Groups, in(ns.GIDs, g))
 	}
-	if task.ns == 0 {
-		return j.perform()
+	if task.more != nil {
+		m := *task.more
+		for _, ids := range []**[2]uint32{&m.Saved, &m.Files} {
+			if *ids != nil {
+				*ids = &[2]uint32{in(ns.UIDs, (*ids)[0]), in(ns.GIDs, (*ids)[1])}
+			}
+		}
+		j.More = &m
 	}
-	c := l.children[task.ns-1]
-	if c.mountNS == l.mountNS {
-		j.MountNS = ""
-	}
-	return c.ask(j)
+	return j
 }
 
 // perform does the job on a thread of its own, which ends with its credentials and its root.
 func (j job) perform() string {
+	if j.Forked {
+		return j.inProcess()
+	}
 	type result struct {
 		text string
 		fd   int
@@ -131,6 +158,11 @@ func (j job) onThread() (string, int) {
 	if fail == "" {
 		fail = j.become(step)
 	}
+	for i := range j.Landlock {
+		if fail == "" {
+			fail = step("landlock", j.Landlock[i].restrict())
+		}
+	}
 	if fail != "" {
 		return fail, -1
 	}
@@ -145,7 +177,13 @@ func (j job) onThread() (string, int) {
 		}
 		unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(j.NoFile), Max: old.Max}, nil)
 	}
+	if strings.HasPrefix(call.Name, "execve") {
+		return executed(call), -1
+	}
 	r, e := rawCall(call)
+	if reports[call.Name] && e == 0 {
+		return "- " + threadStatus(), -1
+	}
 	unix.Chdir("/") // the thread may end later than this: let go of what it was in
 	if j.NoFile != 0 {
 		unix.Prlimit(0, unix.RLIMIT_NOFILE, &old, nil)
@@ -153,7 +191,7 @@ func (j job) onThread() (string, int) {
 	switch {
 	case e != 0:
 		return story.Errno(e).String(), -1
-	case strings.HasPrefix(call.Name, "open") || call.Name == "creat":
+	case strings.HasPrefix(call.Name, "open") || call.Name == "creat" || call.Name == "fsopen" || call.Name == "fspick" || call.Name == "fsmount":
 		return "-", int(r)
 	}
 	return "-", -1
@@ -172,11 +210,18 @@ func (j job) become(step func(string, error) string) string {
 		return s
 	}
 	raw(unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1)
-	if s := step("setresgid", raw(unix.SYS_SETRESGID, uintptr(j.GID[0]), uintptr(j.GID[1]), uintptr(j.GID[1]))); s != "" {
+	saved := [2]uint32{j.UID[1], j.GID[1]}
+	if j.More != nil && j.More.Saved != nil {
+		saved = *j.More.Saved
+	}
+	if s := step("setresgid", raw(unix.SYS_SETRESGID, uintptr(j.GID[0]), uintptr(j.GID[1]), uintptr(saved[1]))); s != "" {
 		return s
 	}
-	if s := step("setresuid", raw(unix.SYS_SETRESUID, uintptr(j.UID[0]), uintptr(j.UID[1]), uintptr(j.UID[1]))); s != "" {
+	if s := step("setresuid", raw(unix.SYS_SETRESUID, uintptr(j.UID[0]), uintptr(j.UID[1]), uintptr(saved[0]))); s != "" {
 		return s
+	}
+	if j.More != nil {
+		return j.credentials(step)
 	}
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	data := [2]unix.CapUserData{{Effective: uint32(j.Effective), Permitted: uint32(j.Permitted)}, {Effective: uint32(j.Effective >> 32), Permitted: uint32(j.Permitted >> 32)}}
@@ -191,6 +236,7 @@ type child struct {
 	out     *json.Decoder
 	mountNS string // its mount namespace, where it has one of its own
 	userNS  string
+	end     func() // ends it
 }
 
 // child starts a process in a new user namespace that maps count ids from 0 to outside, and adds the namespace to the world.
@@ -203,7 +249,7 @@ func (l *lab) child(outside, count uint32, newMounts bool) *child {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true,
 		Credential: &syscall.Credential{}}
 	if newMounts {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS | l.also
 	}
 	in, err := cmd.StdinPipe()
 	l.must(err)
@@ -211,10 +257,11 @@ func (l *lab) child(outside, count uint32, newMounts bool) *child {
 	l.must(err)
 	l.must(cmd.Start())
 	c := &child{t: l.t, cmd: cmd, in: json.NewEncoder(in), out: json.NewDecoder(out)}
-	l.t.Cleanup(func() {
+	c.end = sync.OnceFunc(func() {
 		in.Close()
 		cmd.Wait()
 	})
+	l.t.Cleanup(c.end)
 	proc := fmt.Sprintf("/proc/%d/", cmd.Process.Pid)
 	c.userNS = proc + "ns/user"
 	if newMounts {
@@ -272,8 +319,16 @@ func serve() {
 			err = unix.Mount(m.Source, m.Target, m.Type, m.Flags, m.Data)
 		case j.Umount != "":
 			err = unix.Unmount(j.Umount, 0)
+		case j.Spawn != nil:
+			answer, err = spawn(*j.Spawn)
+		case j.PidFD[0] != 0:
+			err = openPidfd(j.PidFD)
 		case j.Files != "":
 			err = makeFiles(j.Dir, j.Files)
+		case j.Write[0] != "":
+			err = os.WriteFile(j.Write[0], []byte(j.Write[1]), 0)
+		case j.Scene != nil:
+			answer = j.scene()
 		default:
 			answer = j.perform()
 		}

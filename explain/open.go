@@ -83,6 +83,7 @@ func doFaccessat(c *check.Check, t vfs.Target, mode uint64) story.Errno {
 	cr := *c.Cred
 	if t.Flags&vfs.AtEaccess == 0 {
 		cr.FSUID, cr.FSGID = cr.RUID, cr.RGID
+		before := cr.Effective
 		if cr.Securebits&secureNoSetuidFixup == 0 {
 			root, mapped := c.W.UserNS[cr.UserNS].UIDs.Down(0)
 			switch {
@@ -92,6 +93,9 @@ func doFaccessat(c *check.Check, t vfs.Target, mode uint64) story.Errno {
 			default:
 				cr.Effective = 0
 			}
+		}
+		if cr.SecurebitsAt&story.Missing != 0 && cr.Effective != before {
+			cr.EffectiveAt, cr.BoundingAt = cr.SecurebitsAt, 0
 		}
 	}
 	c.Override(cr)

@@ -1,6 +1,9 @@
 package explain
 
 import (
+	"maps"
+	"slices"
+
 	"syscallstory/check"
 	"syscallstory/namei"
 	"syscallstory/story"
@@ -20,11 +23,31 @@ var routes = map[string]Route{
 	"unlink": unlink, "unlinkat": unlinkat, "rmdir": rmdir, "rename": rename, "renameat": renameat, "renameat2": renameat2,
 	"chmod": chmod, "fchmod": fchmod, "fchmodat": fchmodat, "fchmodat2": fchmodat2, "chown": chown, "lchown": lchown, "fchown": fchown, "fchownat": fchownat,
 	"utimensat": utimensat, "truncate": truncate, "ftruncate": ftruncate, "chdir": chdir, "fchdir": fchdir, "chroot": chroot,
+	"unshare": unshare, "setns": setns, "clone": clone, "clone3": clone3, "fork": fork, "vfork": fork, "sethostname": hostname, "setdomainname": hostname,
+	"write":  write,
+	"socket": socket, "socketpair": socketpair, "bind": bind, "connect": connect, "listen": listen, "accept": accept, "accept4": accept4, "setsockopt": setsockopt,
 	"readlink": readlink, "readlinkat": readlinkat, "mount": mountCall, "umount2": umount2,
+	"execve": execve, "execveat": execveat, "setuid": setuid, "setreuid": setreuid, "setresuid": setresuid, "setfsuid": setfsuid, "setgid": setgid,
+	"setregid": setregid, "setresgid": setresgid, "setfsgid": setfsgid, "setgroups": setgroups, "capset": capset, "capget": capget, "prctl": prctl, "seccomp": seccompCall,
+	"umask": umask,
 }
 
-// Routed lists the calls that have a route.
+// add gives a family of calls its routes.
+func add(family map[string]Route) bool {
+	for name, r := range family {
+		if routes[name] != nil {
+			panic("explain: " + name + " has two routes")
+		}
+		routes[name] = r
+	}
+	return true
+}
+
+// Routed reports whether a call has a route.
 func Routed(name string) bool { return routes[name] != nil }
+
+// Routes lists the calls that have a route.
+func Routes() []string { return slices.Sorted(maps.Keys(routes)) }
 
 func dfd(a *syscalls.Arg) int { return int(int32(a.Val)) }
 

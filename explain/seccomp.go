@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"syscallstory/kernel"
 	"syscallstory/seccomp"
 	"syscallstory/story"
 	"syscallstory/syscalls"
@@ -24,7 +25,11 @@ func (j *Judge) seccomp(call *syscalls.Call) (e story.Errno, killed, ran bool) {
 		why, _ := j.w.Reason(sec.At)
 		c.Unknown(story.Step{Code: story.SeccompUnknown, Errno: story.EPERM, Op: story.OpEnter, Fact: [3]story.Origin{sec.At}, Val: [3]uint64{c.Word(why.Text)}})
 		return 0, false, true
-	case world.SeccompStrict:
+	}
+	if j.unfiltered(call) {
+		return 0, false, true
+	}
+	if sec.Mode == world.SeccompStrict {
 		s := story.Step{Code: story.SeccompStrict, Op: story.OpEnter, Fact: [3]story.Origin{sec.At}}
 		if seccomp.Strict(call.Name) {
 			c.Pass(s)
@@ -34,6 +39,9 @@ func (j *Judge) seccomp(call *syscalls.Call) (e story.Errno, killed, ran bool) {
 		return 0, true, false
 	}
 	for _, f := range j.filters {
+		if f.profile == nil {
+			continue
+		}
 		if why := f.profile.Unsure()[call.Name]; why != "" {
 			c.Unknown(story.Step{Code: story.SeccompUnknown, Errno: story.EPERM, Op: story.OpEnter, Fact: [3]story.Origin{sec.At}, Val: [3]uint64{c.Word(why)}})
 			return 0, false, true
@@ -42,7 +50,7 @@ func (j *Judge) seccomp(call *syscalls.Call) (e story.Errno, killed, ran bool) {
 	regs, unknown := call.Registers()
 	d := seccomp.Data{NR: call.Nr, Arch: call.ABI.Audit(), Args: regs}
 	if unknown != 0 || j.open() {
-		if settled, ok := j.everyAnswer(call, &regs, unknown); !ok {
+		if settled, ok := j.everyAnswer(call, &d, unknown); !ok {
 			return j.unsettled(call, settled)
 		}
 	}
@@ -60,16 +68,49 @@ func (j *Judge) open() bool {
 }
 
 // everyAnswer returns the answers that are possible where registers are not known; ok if there is only one.
-func (j *Judge) everyAnswer(call *syscalls.Call, regs *[6]uint64, unknown uint8) (all []seccomp.Action, ok bool) {
-	for _, f := range j.filters {
-		if !f.profile.Depends(call.Name, unknown) {
-			continue
+func (j *Judge) everyAnswer(call *syscalls.Call, d *seccomp.Data, unknown uint8) (all []seccomp.Action, ok bool) {
+	for i, f := range j.filters {
+		own := []seccomp.Action{0}
+		switch {
+		case f.profile == nil:
+			var err error
+			if own, err = (seccomp.Stack{f.program}).Possible(d, unknown); err != nil {
+				return []seccomp.Action{seccomp.Allow, seccomp.KillProcess}, false
+			}
+		case f.profile.Depends(call.Name, unknown):
+			own = f.profile.Every(call.Name, &d.Args, unknown)
+		default:
+			own[0], _ = f.program.Run(d)
 		}
-		for _, d := range f.profile.Every(call.Name, regs, unknown) {
-			all = append(all, d.Action)
+		if i == 0 {
+			all = own
+		} else {
+			all = seccomp.Together(all, own)
 		}
 	}
 	return all, len(all) < 2
+}
+
+// unfiltered is seccomp_uprobe_exception: the call passes by all filters.
+func (j *Judge) unfiltered(call *syscalls.Call) bool {
+	change, ok := seccomp.Unfiltered(call.ABI, call.Name)
+	if !ok {
+		return false
+	}
+	s := story.Step{Code: story.SeccompUnfiltered, Op: story.OpEnter}
+	if j.c.Recording() {
+		s.Val[0] = j.c.Word(call.Name)
+	}
+	switch j.c.K.Has(change) {
+	case kernel.Yes:
+		j.c.Pass(s)
+		return true
+	case kernel.NotKnown:
+		s.Errno = story.EPERM
+		j.c.Unknown(s)
+		return true
+	}
+	return false
 }
 
 // unsettled goes on where the filters' answer depends on a register that is not known.
@@ -101,10 +142,22 @@ func (j *Judge) answer(call *syscalls.Call, regs *[6]uint64, a seccomp.Action, a
 	s := story.Step{Code: story.SeccompFilter, Op: story.OpEnter, Fact: [3]story.Origin{j.w.Task.Seccomp.At}}
 	if c.Recording() {
 		f := j.filters[at]
-		s.Fact[2] = j.ruleAt(f, call, regs)
-		rule := j.w.Place(s.Fact[2])
-		s.Val = [3]uint64{c.Word(fmt.Sprintf("%s, filter %d, instruction %d → %v (%s:%d)", f.Name, at, insn, a, filepath.Base(rule.File), rule.Line)), c.Word(call.Name), c.Word(j.ruleText(f, call, regs))}
+		if f.profile == nil {
+			s.Fact[2] = f.At
+			s.Val = [3]uint64{c.Word(fmt.Sprintf("%s, instruction %d → %v", f.Name, insn, a)), c.Word(call.Name), c.Word("as the program that the task has loaded says")}
+			return j.act(s, a)
+		}
+		file := f.profile.Profile.File
+		rule, why := f.profile.Reason(call, regs)
+		s.Fact[2] = j.w.Add(story.Place{File: file, Line: rule.Line, Col: rule.Col})
+		s.Val = [3]uint64{c.Word(fmt.Sprintf("%s, filter %d, instruction %d → %v (%s:%d)", f.Name, at, insn, a, filepath.Base(file), rule.Line)), c.Word(call.Name), c.Word(why)}
 	}
+	return j.act(s, a)
+}
+
+// act does what an action asks for.
+func (j *Judge) act(s story.Step, a seccomp.Action) (e story.Errno, killed, ran bool) {
+	c := &j.c
 	switch a.Kind() {
 	case seccomp.Allow, seccomp.Log:
 		c.Pass(s)
@@ -131,50 +184,4 @@ func (j *Judge) answer(call *syscalls.Call, regs *[6]uint64, a seccomp.Action, a
 		return 0, true, false
 	}
 	return 0, false, true
-}
-
-// ruleAt returns the place of the rule that decides.
-func (j *Judge) ruleAt(f *filter, call *syscalls.Call, regs *[6]uint64) story.Origin {
-	p := f.profile.Profile
-	d := f.profile.Eval(call.Name, regs)
-	at := p.At
-	if d.Rule >= 0 {
-		rule := &p.Rules[d.Rule]
-		at = rule.At
-		for i, n := range rule.Names {
-			if n == call.Name {
-				at = rule.NamesAt[i]
-			}
-		}
-	}
-	return j.w.Add(story.Place{File: p.File, Line: at.Line, Col: at.Col})
-}
-
-// ruleText says in words why the filter answers so.
-func (j *Judge) ruleText(f *filter, call *syscalls.Call, regs *[6]uint64) string {
-	r := f.profile
-	if why, ok := r.Stub(call.ABI, call.Nr); ok {
-		return why
-	}
-	if why, ok := r.Unknown(call.ABI, call.Name); ok {
-		return "no rule matches, the default action counts: " + why
-	}
-	d := r.Eval(call.Name, regs)
-	if d.Rule >= 0 {
-		text := fmt.Sprintf("a rule names %s", call.Name)
-		if why := r.Why(d.Rule); why != "" {
-			text += " (" + why + ")"
-		}
-		return text
-	}
-	text := "no rule matches, the default action counts"
-	if drop, ok := r.Missing(call.Name); ok {
-		text += fmt.Sprintf("; the rule of line %d is not in force: %s", r.Profile.Rules[drop.Rule].At.Line, drop.Why)
-	}
-	if f.Loader == "" {
-		if why, ok := r.LoadedBy(seccomp.Runtime{Name: "runc"}).Stub(call.ABI, call.Nr); ok {
-			text += "; loaded by runc it would be " + why
-		}
-	}
-	return text
 }

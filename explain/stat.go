@@ -11,8 +11,8 @@ import (
 // Routes of calls that read attributes and links: fs/stat.c.
 
 // statTo is a stat call with the address for its answer: it is written last.
-func statTo(c *check.Check, t vfs.Target, out *syscalls.Arg) story.Errno {
-	if e := vfs.Stat(c, t); e != 0 {
+func statTo(c *check.Check, t vfs.Target, idle uint64, out *syscalls.Arg) story.Errno {
+	if e := vfs.Stat(c, t, idle); e != 0 {
 		return e
 	}
 	return copyOut(c, out)
@@ -27,12 +27,12 @@ func copyOut(c *check.Check, out *syscalls.Arg) story.Errno {
 
 func stat(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
-	return statTo(c, vfs.Target{DFD: namei.AtFDCWD, Path: a[0].Str, Null: a[0].Fault}, &a[1])
+	return statTo(c, vfs.Target{DFD: namei.AtFDCWD, Path: a[0].Str, Null: a[0].Fault}, 0, &a[1])
 }
 
 func lstat(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
-	return statTo(c, vfs.Target{DFD: namei.AtFDCWD, Path: a[0].Str, Null: a[0].Fault, Flags: vfs.AtSymlinkNofollow}, &a[1])
+	return statTo(c, vfs.Target{DFD: namei.AtFDCWD, Path: a[0].Str, Null: a[0].Fault, Flags: vfs.AtSymlinkNofollow}, 0, &a[1])
 }
 
 func fstat(c *check.Check, call *syscalls.Call) story.Errno {
@@ -45,7 +45,7 @@ func fstat(c *check.Check, call *syscalls.Call) story.Errno {
 
 func newfstatat(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
-	return statTo(c, vfs.Target{DFD: dfd(&a[0]), Path: a[1].Str, Null: a[1].Fault, Zero: isNull(&a[1]), Flags: a[3].Val}, &a[2])
+	return statTo(c, vfs.Target{DFD: dfd(&a[0]), Path: a[1].Str, Null: a[1].Fault, Zero: isNull(&a[1]), Flags: a[3].Val}, 0, &a[2])
 }
 
 // statx refuses a reserved mask and two ways to synchronise at once before it looks at the path.
@@ -60,5 +60,5 @@ func statx(c *check.Check, call *syscalls.Call) story.Errno {
 		s.Val[0] = c.Word("AT_STATX_FORCE_SYNC|AT_STATX_DONT_SYNC")
 		return c.Refuse(s)
 	}
-	return statTo(c, vfs.Target{DFD: dfd(&a[0]), Path: a[1].Str, Null: a[1].Fault, Zero: isNull(&a[1]), Flags: a[2].Val}, &a[4])
+	return statTo(c, vfs.Target{DFD: dfd(&a[0]), Path: a[1].Str, Null: a[1].Fault, Zero: isNull(&a[1]), Flags: a[2].Val}, vfs.AtNoAutomount|vfs.AtSyncType, &a[4])
 }

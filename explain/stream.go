@@ -6,6 +6,7 @@ import (
 
 	"syscallstory/check"
 	"syscallstory/overlay"
+	"syscallstory/story"
 	"syscallstory/syscalls"
 	"syscallstory/vfs"
 	"syscallstory/world"
@@ -16,8 +17,12 @@ import (
 // What a call does that has no route is not known: the descriptors that it may have opened are not either.
 func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 	t := &j.w.Task
-	for _, p := range j.c.Copied {
-		j.copyUp(p.Dentry)
+	if j.move(j.c.Moved, ret) || j.mounts(call, ret) {
+		return
+	}
+	j.become(call)
+	for _, cp := range j.c.Copied {
+		overlay.Copied(j.w.FS, cp)
 	}
 	if d := j.c.Removed; d.Path != (world.Path{}) {
 		j.remove(d)
@@ -34,6 +39,8 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 	switch o := j.c.Opened; {
 	case call.Name == "close" && len(call.Args) > 0:
 		j.close(int(int32(call.Args[0].Val)))
+	case call.Name == "close_range" && call.Args[2].Val&4 == 0: // CLOSE_RANGE_CLOEXEC closes them later
+		j.closeRange(uint32(call.Args[0].Val), uint32(call.Args[1].Val))
 	case o.Name != "" && !makesDescriptor(call.Name):
 		j.create(o, call)
 	case o.Path != (world.Path{}):
@@ -41,16 +48,65 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 			o.Path.Dentry = j.create(o, call)
 		}
 		n := int(ret)
-		if ret < 0 {
+		if strings.HasPrefix(call.Name, "dup") && len(call.Args) > 1 {
+			n = int(int32(call.Args[1].Val))
+		} else if ret < 0 {
 			for n = 0; t.FDByNumber(n) != nil; n++ {
 			}
 		}
 		j.close(n)
-		t.FDs = append(t.FDs, world.FD{N: n, Path: o.Path, Flags: o.Flags, At: j.w.Text("the stream's " + call.Name)})
+		fd := world.FD{N: n, Path: o.Path, Flags: o.Flags, At: j.w.Text("the stream's " + call.Name)}
+		if fd.Map = j.idFile(o.Path); fd.Map != nil {
+			fd.Kind = world.FDIDMap
+		}
+		t.FDs = append(t.FDs, fd)
 		t.OpenFDs.V++
 	case opens(call.Name):
 		t.FDsAt = j.w.Miss("which descriptors "+call.Name+" has opened is not known", "strace -y, which prints the paths of descriptors")
 	}
+}
+
+// Copied lists what overlays have copied up in the call that was judged last, a directory before what it holds.
+func (j *Judge) Copied() []check.Copied { return j.c.Copied }
+
+// ApplyRefused changes the world as the call that was refused last has: overlayfs may have copied files up before it came to
+// what refuses, and MNT_EXPIRE has marked the mount.
+func (j *Judge) ApplyRefused() {
+	if s, refused := j.c.Decided(); refused && s.Code == story.MountExpiry && j.c.Mounting.Op == check.MountExpire {
+		vfs.ApplyMounts(&j.c, "", j.w.Text("the stream's umount2"))
+	}
+	for _, cp := range j.c.Copied {
+		overlay.Copied(j.w.FS, cp)
+	}
+	if c := j.c.Carried; c.Path != (world.Path{}) {
+		overlay.Carry(j.w.FS, c.Path.Dentry, c.To.Dentry)
+	}
+}
+
+// mounts changes the mounts, and reports whether that is all that the call has done.
+func (j *Judge) mounts(call *syscalls.Call, ret int64) bool {
+	if j.c.Mounting.Op == check.MountNothing {
+		return false
+	}
+	data := ""
+	if call.Name == "mount" && len(call.Args) > 4 {
+		data = call.Args[4].Str
+	}
+	fd := vfs.ApplyMounts(&j.c, data, j.w.Text("the stream's "+call.Name))
+	for i := len(j.c.Ops); i < j.w.FS.NumSB(); i++ {
+		j.c.Ops = append(j.c.Ops, vfs.OpsFor(j.w.FS.SB(world.SBID(i))))
+	}
+	if fd != nil {
+		t := &j.w.Task
+		if fd.N = int(ret); ret < 0 {
+			for fd.N = 0; t.FDByNumber(fd.N) != nil; fd.N++ {
+			}
+		}
+		j.close(fd.N)
+		t.FDs = append(t.FDs, *fd)
+		t.OpenFDs.V++
+	}
+	return true
 }
 
 // remove takes a name away, or moves it to where Opened stands.
@@ -60,11 +116,18 @@ func (j *Judge) remove(r check.Removed) {
 	dir, name := fs.D(d).Parent, fs.D(d).Name
 	o := j.c.Opened
 	if o.Name == "" {
+		if merges(fs, dir) {
+			overlay.Removed(fs, d, r.Unseen)
+		}
 		if ino := fs.I(d); ino.Is(world.TypeDir) {
 			ino.Attr |= world.AttrRemoved
 		}
 		fs.Remove(dir, name)
+		vfs.RemovedMountPoint(&j.c, d, j.w.Text("the stream has removed its mount point"))
 		return
+	}
+	if merges(fs, dir) {
+		overlay.Moved(fs, r, o.Path.Dentry, o.Name)
 	}
 	fs.Remove(dir, name)
 	fs.Move(d, o.Path.Dentry, o.Name)
@@ -77,6 +140,9 @@ func (j *Judge) remove(r check.Removed) {
 	}
 }
 
+// merges reports whether a directory is an overlay's.
+func merges(fs *world.FS, dir world.DentryID) bool { return fs.SBOf(dir).Overlay != nil }
+
 // inode is a new file.
 func (j *Judge) inode(uid world.KUID, gid world.KGID, mode uint16, sure bool) world.Inode {
 	ino := world.Inode{Mode: mode, UID: uid, GID: gid, Known: world.KnownAll, Nlink: 1, At: j.w.Text("the stream has made it")}
@@ -86,39 +152,23 @@ func (j *Judge) inode(uid world.KUID, gid world.KGID, mode uint16, sure bool) wo
 	return ino
 }
 
-// copyUp puts a copy into the overlay's upper layer (ovl_copy_up_one).
-func (j *Judge) copyUp(d world.DentryID) {
-	fs := j.w.FS
-	dentry, now := *fs.D(d), *fs.I(d)
-	if now.Layer == overlay.Upper {
-		return
-	}
-	up := fs.SB(now.SB).Overlay.Upper
-	if dentry.Parent != d {
-		up = 0
-		if l := fs.I(dentry.Parent).Layers; len(l) > 0 {
-			up = l[0]
-		}
-	}
-	real := now
-	real.Layer, real.Layers, real.Redirected, real.Whole = 0, nil, 0, now.Is(world.TypeDir)
-	if now.Layer = overlay.Upper; up != 0 {
-		real.SB = fs.I(up).SB
-		copied := fs.Add(up, dentry.Name, real)
-		if now.Is(world.TypeDir) {
-			now.Layers = append([]world.DentryID{copied}, now.Layers...)
-		} else {
-			now.Layers = []world.DentryID{copied}
-		}
-	}
-	*fs.I(d) = now
-}
-
 func (j *Judge) close(n int) {
 	t := &j.w.Task
+	if f := t.FDByNumber(n); f != nil && f.Tree != 0 {
+		vfs.CloseTree(&j.c, f, j.w.Text("the stream's close"))
+	}
 	before := len(t.FDs)
 	t.FDs = slices.DeleteFunc(slices.Clone(t.FDs), func(f world.FD) bool { return f.N == n })
 	t.OpenFDs.V -= before - len(t.FDs)
+}
+
+// closeRange closes the descriptors that are known; what others there were is not open any more either.
+func (j *Judge) closeRange(first, last uint32) {
+	for _, f := range slices.Clone(j.w.Task.FDs) {
+		if n := uint32(f.N); n >= first && n <= last {
+			j.close(f.N)
+		}
+	}
 }
 
 // makesDescriptor reports whether a call that makes a name opens it too.
@@ -140,8 +190,21 @@ func (j *Judge) attributes(ch check.Changed) {
 		if ch.SetGID {
 			i.GID = ch.GID
 		}
+		if ch.Grows {
+			i.Known &^= world.KnownSize
+		}
+		if ch.SetAttr {
+			i.Attr = i.Attr&^(world.AttrImmutable|world.AttrAppend) | ch.Attr
+		}
+		if ch.Xattr != "" {
+			xattr(i, &ch)
+		}
 		if ch.SetSize {
 			i.Size, i.Known = ch.Size, i.Known|world.KnownSize
+			i.Program = nil
+		}
+		if ch.SetUID || ch.SetGID || ch.SetSize { // ATTR_KILL_PRIV, for everybody
+			i.Caps, i.Known = nil, i.Known|world.KnownCaps
 		}
 		if ch.Unsure && (ch.SetUID || ch.SetGID) {
 			i.Known &^= world.KnownOwner | world.KnownPerm
@@ -159,21 +222,66 @@ func (j *Judge) attributes(ch check.Changed) {
 	}
 }
 
+// xattr sets or removes an attribute. What an ACL holds is read from its value.
+func xattr(i *world.Inode, ch *check.Changed) {
+	switch ch.Xattr {
+	case world.XattrAccess, world.XattrDefault:
+		known := world.KnownACL
+		list := &i.ACL
+		if ch.Xattr == world.XattrDefault {
+			known, list = world.KnownDefault, &i.DefaultACL
+		}
+		*list = nil
+		if ch.Unsure {
+			i.Known &^= known
+			return
+		}
+		a := world.ACLXattr(ch.XattrValue)
+		n, _ := a.Len()
+		for k := 0; ch.XattrSet && k < n; k++ {
+			e, _ := a.Entry(k)
+			*list = append(*list, e)
+		}
+		if ch.Xattr == world.XattrAccess && len(*list) == 3 {
+			*list = nil // nothing beyond the mode bits
+		}
+		return
+	}
+	i.Xattrs = slices.DeleteFunc(slices.Clone(i.Xattrs), func(x world.Xattr) bool { return x.Name == ch.Xattr })
+	if ch.XattrSet {
+		x := world.Xattr{Name: ch.Xattr, Size: ch.XattrSize}
+		if ch.Xattr == world.XattrCaps {
+			x.Value = ch.XattrValue
+		}
+		i.Xattrs = append(i.Xattrs, x)
+	}
+}
+
 // create adds a new file as the call makes it, with the mode less the umask; a link is the same file once more.
 func (j *Judge) create(o check.Opened, call *syscalls.Call) world.DentryID {
 	fs, t := j.w.FS, &j.w.Task
 	if o.Link != 0 {
+		if merges(fs, o.Path.Dentry) {
+			return overlay.Linked(fs, o.Link, o.Path.Dentry, o.Name)
+		}
 		return fs.Link(o.Path.Dentry, o.Name, fs.D(o.Link).Inode)
 	}
 	if o.Mode&world.TypeMask == 0 {
 		o.Mode |= world.TypeReg
 	}
-	if o.Mode&world.TypeMask != world.TypeLink {
+	dir, link := fs.I(o.Path.Dentry), o.Mode&world.TypeMask == world.TypeLink
+	byACL := len(dir.DefaultACL) > 0 && !link
+	if !link && !byACL {
 		o.Mode &^= t.Umask.V
 	}
 	uid, gid, mode, sure := vfs.NewOwner(&j.c, o.Path, o.Mode)
 	ino := j.inode(uid, gid, mode, sure)
-	if !t.Umask.Known() {
+	switch {
+	case byACL:
+		inherit(fs.I(o.Path.Dentry), &ino)
+	case !link && dir.Known&world.KnownDefault == 0:
+		ino.Known &^= world.KnownPerm | world.KnownACL | world.KnownDefault
+	case !t.Umask.Known():
 		ino.Known &^= world.KnownPerm
 	}
 	switch {
@@ -181,18 +289,13 @@ func (j *Judge) create(o check.Opened, call *syscalls.Call) world.DentryID {
 		ino.Whole, ino.Nlink = true, 2
 	case ino.Is(world.TypeLink):
 		ino.Link = call.Args[0].Str
+		ino.Size = int64(len(ino.Link))
 	case ino.Is(world.TypeChar) || ino.Is(world.TypeBlk):
 		dev := call.Args[len(call.Args)-1].Val
 		ino.Major, ino.Minor = uint32(dev>>8&0xfff), uint32(dev&0xff|dev>>12&^0xff)
 	}
-	if dir := fs.I(o.Path.Dentry); dir.Layer == overlay.Upper {
-		ino.Layer = overlay.Upper
-		if len(dir.Layers) > 0 {
-			up := dir.Layers[0]
-			real := ino
-			real.Layer, real.SB = 0, fs.I(up).SB
-			ino.Layers = []world.DentryID{fs.Add(up, o.Name, real)}
-		}
+	if merges(fs, o.Path.Dentry) {
+		ino = overlay.Created(fs, o.Path.Dentry, o.Name, ino)
 	}
 	return fs.Add(o.Path.Dentry, o.Name, ino)
 }
@@ -200,5 +303,5 @@ func (j *Judge) create(o check.Opened, call *syscalls.Call) world.DentryID {
 // opens reports whether a call may open descriptors.
 func opens(name string) bool {
 	return slices.Contains([]string{"socket", "socketpair", "accept", "accept4", "pipe", "pipe2", "dup", "dup2", "dup3", "fcntl", "eventfd", "eventfd2", "epoll_create", "epoll_create1", "memfd_create",
-		"signalfd", "signalfd4", "timerfd_create", "inotify_init", "inotify_init1", "fanotify_init", "perf_event_open", "bpf", "userfaultfd", "pidfd_open", "pidfd_getfd", "open_tree", "fsopen", "fsmount", "fspick", "open_by_handle_at", "io_uring_setup", "recvmsg"}, name)
+		"signalfd", "signalfd4", "timerfd_create", "inotify_init", "inotify_init1", "fanotify_init", "perf_event_open", "bpf", "userfaultfd", "pidfd_open", "pidfd_getfd", "open_tree", "fsopen", "fsmount", "fspick", "open_by_handle_at", "io_uring_setup", "recvmsg", "recvmmsg", "mq_open"}, name)
 }

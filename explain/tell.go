@@ -21,6 +21,7 @@ func (j *Judge) Story(call *syscalls.Call) *story.Story {
 	s := j.empty(call)
 	s.Verdict = end.Verdict.String()
 	s.Findings = append(s.Findings, w.Findings...)
+	s.Findings = append(s.Findings, j.unreached(j.c.Steps())...)
 	if (end.Verdict == story.Denied) && end.Sure && end.Errno != 0 {
 		s.Errno = name(end.Errno)
 	}
@@ -119,25 +120,6 @@ func name(e story.Errno) *string {
 	return &n
 }
 
-// next forgives the deciding occurrence, and each that follows, and lists what would refuse then.
-func (j *Judge) next(call *syscalls.Call, first story.Step) []story.Entry {
-	out := []story.Entry{}
-	forgiven := []story.Step{first}
-	for range 8 {
-		j.judge(call, true, forgiven)
-		step, denied := j.c.Decided()
-		if !denied || !j.c.Forgave() {
-			break
-		}
-		out = append(out, j.entries([]story.Step{step}, false)...)
-		forgiven = append(forgiven, step)
-	}
-	for i := range out {
-		out[i].Seq = i + 1
-	}
-	return out
-}
-
 // missing lists the facts that the unknown steps lacked, each once.
 func (j *Judge) missing(steps []story.Step) []story.Assumption {
 	out := []story.Assumption{}
@@ -173,6 +155,9 @@ func (j *Judge) entry(s *story.Step) story.Entry {
 	e := story.Entry{Gate: info.Gate.String(), Hook: info.Hook, Outcome: s.Outcome.String(), Code: info.ID, Op: s.Op.String(), Function: info.Function, Cred: j.credName(s), Facts: []story.NamedFact{}}
 	if s.Outcome == story.Deny && s.Errno != 0 || s.Outcome == story.Unknown && s.Errno != 0 {
 		e.Errno = name(s.Errno)
+	}
+	if s.Hook != story.NoHook {
+		e.Hook = s.Hook.String()
 	}
 	e.Object = j.object(s)
 	vals := [3]string{}

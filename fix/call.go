@@ -36,6 +36,9 @@ func callEdits(call *syscalls.Call, r world.Refused) []story.Edit {
 			if r.Step.Code == story.NotDirectory || r.Step.Code == story.WantDirectory {
 				set("end the path at "+r.Entry.Object, r.Entry.Object)
 			}
+			if r.Step.Code == story.NameExists || r.Step.Code == story.CreateExists {
+				set("name what is not there yet", strings.TrimRight(a.Str, "/")+".new")
+			}
 			if len(a.Str) > 255 {
 				set("use a shorter path", shorten(a.Str))
 			}

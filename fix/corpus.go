@@ -12,6 +12,9 @@ import (
 // probes are the calls of the corpus for each object.
 var probes = []string{"O_RDONLY", "O_WRONLY", "O_WRONLY|O_TRUNC", "O_WRONLY|O_CREAT, 0644"}
 
+// maxMountProbes is how many mounts of a namespace are probed.
+const maxMountProbes = 256
+
 // Corpus is the published set of probe calls by which fixes are compared: openings for reading, for writing and for making
 // a name, of each object class that the world has: the call's own object, its neighbours in the same directory, the mount
 // points, and the places that every container has. Beside them count every syscall that the filters let pass and every
@@ -23,7 +26,7 @@ func Corpus(w *world.World, call *syscalls.Call) []*syscalls.Call {
 			objects = append(objects, p, path.Join(path.Dir(p), "probe"))
 		}
 	}
-	for i := 1; i < len(w.Mounts); i++ {
+	for i := 1; i < min(len(w.Mounts), maxMountProbes); i++ {
 		if m := &w.Mounts[i]; m.Point != "" && w.FS.I(m.Root).Is(world.TypeDir) {
 			objects = append(objects, path.Join(m.Point, "probe"))
 		}

@@ -40,6 +40,7 @@ type search struct {
 	base   map[string]bool
 	corpus []*syscalls.Call
 	found  []found
+	made   []syscalls.Made // calls that follow each other, all of which are to pass
 }
 
 type found struct {
@@ -48,8 +49,27 @@ type found struct {
 	allows   map[string]bool
 }
 
+// Found is a fix with the edits that make it, in their order.
+type Found struct {
+	story.Fix
+	Edits []story.Edit
+}
+
 // Search returns the fixes of a call that the input's world refuses, best first. A call that is not refused has none.
 func Search(in world.Input, bind Bind, call *syscalls.Call) ([]story.Fix, error) {
+	all, err := Find(in, bind, call)
+	if all == nil {
+		return nil, err
+	}
+	out := []story.Fix{}
+	for _, f := range all {
+		out = append(out, f.Fix)
+	}
+	return out, err
+}
+
+// Find is Search for those who make the edits themselves.
+func Find(in world.Input, bind Bind, call *syscalls.Call) ([]Found, error) {
 	s := &search{bind: bind}
 	w, err := in.World()
 	if err != nil {
@@ -66,16 +86,21 @@ func Search(in world.Input, bind Bind, call *syscalls.Call) ([]story.Fix, error)
 	s.corpus = Corpus(w, call)
 	s.base = allowed(j, s.corpus)
 	s.start = state{in: in, call: call}
+	s.search(w, r)
+	return s.ranked(), nil
+}
+
+// search tries the edits that are left for the end only where no others help.
+func (s *search) search(w *world.World, r world.Refused) {
 	s.run(w, r)
 	if len(s.found) == 0 {
 		s.last = true
 		s.run(w, r)
 	}
-	if len(s.found) == 0 { // nothing in the input helps: the call itself is what can change
+	if len(s.found) == 0 && len(s.made) == 0 { // nothing in the input helps: the call itself is what can change
 		s.calls = true
 		s.run(w, r)
 	}
-	return s.ranked(), nil
 }
 
 func (s *search) verified() int {
@@ -111,7 +136,7 @@ func (s *search) run(w *world.World, r world.Refused) {
 				continue
 			}
 			next, nw, nr, moved := s.try(q.state, e)
-			if moved && !nr.Step.Same(&q.r.Step) {
+			if moved && (e.Half || !nr.Step.Same(&q.r.Step) || len(s.made) > 0 && nr.Call != q.r.Call) {
 				queue = append(queue, open{next, nw, nr})
 			}
 		}
@@ -171,20 +196,31 @@ func (s *search) try(q state, e story.Edit) (next state, w *world.World, r world
 	if err != nil { // an edit that the input itself refuses is none
 		return next, nil, r, false
 	}
-	switch j.Verdict(next.call).Verdict {
+	var v story.Verdict
+	v, r, moved = s.ends(j, next)
+	switch v {
 	case story.Allowed, story.Blocks:
-		s.keep(next, j, true)
-		return next, w, r, false
+		s.keep(next, true)
 	case story.Undetermined:
-		s.keep(next, j, false)
-		return next, w, r, false
+		s.keep(next, false)
 	}
-	r, moved = j.Refused(next.call)
 	return next, w, r, moved
 }
 
-// keep notes a set of edits, if none of them can be left out.
-func (s *search) keep(q state, j *explain.Judge, verified bool) {
+// ends is how the state's call ends; where that is a refusal for sure, by which check.
+func (s *search) ends(j *explain.Judge, q state) (v story.Verdict, r world.Refused, sure bool) {
+	if len(s.made) > 0 {
+		return s.play(j)
+	}
+	v = j.Verdict(q.call).Verdict
+	if v == story.Denied || v == story.Killed {
+		r, sure = j.Refused(q.call)
+	}
+	return v, r, sure
+}
+
+// keep notes a set of edits; if one of them can be left out, the others.
+func (s *search) keep(q state, verified bool) {
 	for _, f := range s.found {
 		if slices.EqualFunc(f.edits, q.edits, func(a, b story.Edit) bool { return a.ID == b.ID }) {
 			return
@@ -207,12 +243,17 @@ func (s *search) keep(q state, j *explain.Judge, verified bool) {
 			continue
 		}
 		if _, lj, err := s.judge(less); err == nil {
-			if v := lj.Verdict(less.call).Verdict; v != story.Denied && v != story.Killed {
+			if v, _, _ := s.ends(lj, less); v != story.Denied && v != story.Killed {
+				s.keep(less, v != story.Undetermined)
 				return
 			}
 		}
 	}
 	f := found{edits: q.edits, verified: verified, allows: map[string]bool{}}
+	_, j, err := s.judge(q) // anew: a stream has changed its world
+	if err != nil {
+		return
+	}
 	for k := range allowed(j, s.corpus) {
 		if !s.base[k] {
 			f.allows[k] = true
@@ -223,7 +264,7 @@ func (s *search) keep(q state, j *explain.Judge, verified bool) {
 
 // ranked orders the fixes: what newly allows a proper subset of another one's calls comes first, else what allows fewer;
 // what takes a protection away comes behind what does not.
-func (s *search) ranked() []story.Fix {
+func (s *search) ranked() []Found {
 	list := s.found
 	if s.verified() > 0 {
 		list = nil
@@ -246,9 +287,9 @@ func (s *search) ranked() []story.Fix {
 	if len(list) > maxFixes {
 		list = list[:maxFixes]
 	}
-	out := []story.Fix{}
+	out := []Found{}
 	for _, f := range list {
-		out = append(out, f.fix())
+		out = append(out, Found{f.fix(), f.edits})
 	}
 	return out
 }

@@ -23,7 +23,10 @@ func TestHas(t *testing.T) {
 		want    Answer
 	}{
 		{"5.4", CreateDirectoryInvalid, No}, {"6.1", CreateDirectoryInvalid, NotKnown}, {"6.4", CreateDirectoryInvalid, Yes}, {"7.0", CreateDirectoryInvalid, Yes},
-		{"5.10", OverlayUserNS, No}, {"5.11", OverlayUserNS, Yes},
+		{"5.10", OverlayUserNS, No}, {"5.11", OverlayUserNS, Yes}, {"6.1.191", CreateDirectoryInvalid, NotKnown}, {"6.1.192", CreateDirectoryInvalid, Yes},
+		{"6.1.192", SyslogStrict, No}, {"6.12.117", SyslogStrict, Yes}, {"6.1.192", XattrCopiedFirst, No}, {"6.6.50", XattrCopiedFirst, NotKnown}, {"6.12.117", XattrCopiedFirst, Yes},
+		{"6.12.117", XattrDescriptorLast, No}, {"6.9", OverlayTmpfile, No}, {"6.10", OverlayTmpfile, Yes}, {"6.13", TruncateAsksFirst, No}, {"6.14", TruncateAsksFirst, Yes},
+		{"6.6", OverlayXattrWhiteouts, No}, {"6.7", OverlayXattrWhiteouts, NotKnown}, {"6.8", OverlayXattrWhiteouts, Yes},
 	} {
 		r, _ := ParseRelease(c.release)
 		if got := r.Has(c.change); got != c.want {
@@ -32,6 +35,19 @@ func TestHas(t *testing.T) {
 	}
 	if (Release{}).Has(OverlayTmpfile) != NotKnown {
 		t.Error("a release that is not known answers NotKnown")
+	}
+}
+
+func TestBuilt(t *testing.T) {
+	for version, want := range map[string]Release{
+		"#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-16)": {Major: 6, Minor: 1, Patch: 192, Text: "6.1.0-56-amd64", Debian: true},
+		"#1 SMP PREEMPT_DYNAMIC Debian 6.12.117-1":             {Major: 6, Minor: 1, Text: "6.1.0-56-amd64", Debian: true},
+		"#65-Ubuntu SMP": {Major: 6, Minor: 1, Text: "6.1.0-56-amd64"},
+	} {
+		r, _ := ParseRelease("6.1.0-56-amd64")
+		if got := r.Built(version); got != want {
+			t.Errorf("Built(%q) = %+v, want %+v", version, got, want)
+		}
 	}
 }
 

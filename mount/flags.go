@@ -88,6 +88,17 @@ func MayExec(c *check.Check, p world.Path, op story.Op) story.Errno {
 	return answer(c, s, f)
 }
 
+// MayMapExec is do_mmap's question for PROT_EXEC.
+func MayMapExec(c *check.Check, p world.Path) story.Errno {
+	s := step(c, story.MapNoExec, story.EPERM, story.OpExec, p, world.MountNoExec)
+	m := &c.W.Mounts[p.Mount]
+	f := flag(m, world.MountNoExec)
+	if c.W.FS.SB(m.SB).Flags&world.SBNoExec != 0 {
+		f = kernel.Yes
+	}
+	return answer(c, s, f)
+}
+
 // MayFollow is pick_link's question to the mount that holds a symbolic link.
 func MayFollow(c *check.Check, link world.Path) story.Errno {
 	f := flag(&c.W.Mounts[link.Mount], world.MountNoSymFollow)
@@ -108,3 +119,6 @@ func answer(c *check.Check, s story.Step, set kernel.Answer) story.Errno {
 	}
 	return 0
 }
+
+// Nosuid answers whether programs gain nothing on a mount.
+func Nosuid(m *world.Mount) kernel.Answer { return flag(m, world.MountNoSuid) }

@@ -211,8 +211,14 @@ func (n *Walk) Find(c *check.Check) (world.DentryID, world.State, story.Errno) {
 		}
 	}
 	d, st := fs.Lookup(n.Path.Dentry, n.Last)
+	if st == world.Absent && fs.SB(ino.SB).Type == "proc" { // proc_lookup and its relatives answer an error, so that nothing can be made there
+		return 0, st, n.Missing(c)
+	}
 	switch st {
 	case world.Present:
+		if e := fs.Peek(d).Fault; e != 0 {
+			return 0, world.Absent, c.Refuse(story.Step{Code: story.OverlayBroken, Errno: e, Op: story.OpLook, Obj: n.Path.Ref(), Fact: [3]story.Origin{fs.I(d).At}, Val: [3]uint64{c.Word(n.Last), c.Word(faults[e])}})
+		}
 		if c.Recording() {
 			i := fs.I(d)
 			c.Pass(story.Step{Code: story.NameFound, Op: story.OpLook, Obj: n.Path.Ref(), Fact: [3]story.Origin{0, i.At, i.At}, Val: [3]uint64{c.Word(n.Last), uint64(i.Mode), uint64(i.UID)<<32 | uint64(i.GID)}})
@@ -221,6 +227,15 @@ func (n *Walk) Find(c *check.Check) (world.DentryID, world.State, story.Errno) {
 		c.Unknown(story.Step{Code: story.NameUnknown, Errno: story.ENOENT, Op: story.OpLook, Obj: n.Path.Ref(), Fact: [3]story.Origin{fs.I(d).At}, Val: [3]uint64{c.Word(n.Last)}})
 	}
 	return d, st, 0
+}
+
+// faults say why an overlay's lookup fails.
+var faults = map[story.Errno]string{
+	story.EPERM:  "a redirect or a copy of attributes is not followed, as the mount does not ask for it",
+	story.EIO:    "a copy of attributes has no data below",
+	story.EINVAL: "a redirect is no path",
+	story.ELOOP:  "a layer's root lies inside another layer",
+	story.ESTALE: "they were changed behind the overlay's back",
 }
 
 // Missing refuses a name that is not there.
@@ -239,7 +254,7 @@ func (n *Walk) Missing(c *check.Check) story.Errno {
 func whitedOut(fs *world.FS, dir world.DentryID, name string) string {
 	for i, l := range fs.I(dir).Layers {
 		if d, st := fs.Lookup(l, name); st == world.Present {
-			if fs.I(d).Whited {
+			if ov := fs.SBOf(dir).Overlay; fs.I(d).Whited || ov.WhiteoutMark(ov.MarksOf(fs.I(d))) {
 				return fs.SBOf(fs.I(dir).Layers[i]).Name
 			}
 			return ""
@@ -326,11 +341,30 @@ func (n *Walk) jumpLink(c *check.Check, link world.Path) story.Errno {
 	if n.Flags&(scoped|NoXDev) != 0 {
 		return c.Refuse(story.Step{Code: story.ScopeEscape, Errno: story.EXDEV, Op: story.OpFollow, Obj: link.Ref()})
 	}
-	s.Errno = story.EACCES
+	to, ok, certain, e := c.Hooks.MagicLink(c, link)
+	if e != 0 {
+		return e
+	}
+	if ok {
+		n.Path = to
+		return 0
+	}
+	if s.Errno = story.ENOENT; !certain {
+		c.MayEnd(story.EACCES)
+	}
 	c.Unknown(s)
-	c.MayEnd(story.ENOENT)
-	n.Path = link
+	n.Path = target(c.W, link)
 	return 0
+}
+
+// target stands for what a magic link leads to, of which nothing is known.
+func target(w *world.World, link world.Path) world.Path {
+	const name = "(target)"
+	d := w.FS.Known(link.Dentry, name)
+	if d == 0 {
+		d = w.FS.AddPhantom(link.Dentry, name, w.Miss("what the magic link "+w.PathText(link)+" leads to is not known", ""))
+	}
+	return world.Path{Mount: link.Mount, Dentry: d}
 }
 
 // dotDot is follow_dotdot and the crossing that step_into makes behind it.

@@ -3,154 +3,11 @@
 package overlay
 
 import (
-	"slices"
-
 	"syscallstory/check"
 	"syscallstory/kernel"
 	"syscallstory/story"
 	"syscallstory/world"
 )
-
-// Merger makes overlay filesystems for an input that builds a world.
-type Merger struct{}
-
-// NewOverlay adds an overlay of the layers that sb.Overlay names. Its root merges theirs.
-func (Merger) NewOverlay(fs *world.FS, sb world.SB) world.SBID {
-	ov := sb.Overlay
-	var layers []world.DentryID
-	if ov.Upper != 0 {
-		layers = append(layers, ov.Upper)
-	} else {
-		sb.Flags |= world.SBReadOnly
-	}
-	layers = append(layers, ov.Lower...)
-	sb.Type = "overlay"
-	src := &layered{ov: ov}
-	sb.Source = src
-	root := *fs.I(layers[0])
-	root.Layers, root.Layer, root.Whole = layers, src.layer(fs, layers[0]), false
-	src.shift(&root)
-	return fs.NewSB(sb, root)
-}
-
-// layered is the Source that merges layers.
-type layered struct{ ov *world.Overlay }
-
-// Upper is the number of the upper layer in an inode; the lower layers follow from the top.
-const Upper = 1
-
-// layer numbers the layer that a real object belongs to; each layer is a filesystem of its own in the world.
-func (s *layered) layer(fs *world.FS, real world.DentryID) uint8 {
-	sb := fs.I(real).SB
-	if s.ov.Upper != 0 && fs.I(s.ov.Upper).SB == sb {
-		return Upper
-	}
-	for i, l := range s.ov.Lower {
-		if fs.I(l).SB == sb {
-			return uint8(i) + Upper + 1
-		}
-	}
-	return 0
-}
-
-// Lookup merges a name (ovl_lookup): the first non-directory wins, directories are collected until an opaque one, a whiteout
-// ends the search.
-func (s *layered) Lookup(fs *world.FS, dir world.DentryID, name string) (world.DentryID, world.State) {
-	layers := fs.I(dir).Layers
-	if len(layers) == 0 {
-		return 0, world.Unsure
-	}
-	var found []world.DentryID
-	elsewhere := fs.I(dir).Redirected // below these layers the directory goes on under another name
-search:
-	for _, l := range layers {
-		d, st := fs.Lookup(l, name)
-		switch st {
-		case world.Absent:
-			continue
-		case world.Unsure:
-			if len(found) == 0 { // it is this layer that does not tell
-				return fs.Add(dir, name, world.Inode{At: fs.I(l).At}), world.Unsure
-			}
-			found = append(found, d)
-			break search
-		}
-		ino := fs.I(d)
-		switch {
-		case ino.Whited:
-			elsewhere = 0
-			break search
-		case ino.Is(world.TypeDir):
-			found = append(found, d)
-			if opaque(s.ov, ino) {
-				elsewhere = 0
-				break search
-			}
-			if ino.Redirected != 0 && !s.ov.UserXattr {
-				elsewhere = ino.Redirected
-				break search
-			}
-		default:
-			if len(found) == 0 {
-				found = append(found, d)
-			}
-			elsewhere = 0
-			break search
-		}
-	}
-	switch {
-	case len(found) == 0 && elsewhere != 0:
-		return fs.Add(dir, name, world.Inode{At: elsewhere}), world.Unsure
-	case len(found) == 0:
-		return 0, world.Absent
-	}
-	ino := *fs.I(found[0])
-	ino.Redirected = elsewhere
-	ino.SB, ino.Layers, ino.Layer, ino.Whole = fs.I(dir).SB, found, s.layer(fs, found[0]), false
-	ino.Attr &^= world.AttrExecuting // it is the layer's inode that is executed, not this one
-	s.shift(&ino)
-	return fs.Add(dir, name, ino), world.Present
-}
-
-// List merges the names of a directory's layers.
-func (s *layered) List(fs *world.FS, dir world.DentryID) ([]string, bool) {
-	var all []string
-	for _, l := range fs.I(dir).Layers {
-		names, ok := fs.Names(l)
-		if !ok {
-			return nil, false
-		}
-		all = append(all, names...)
-	}
-	return all, len(fs.I(dir).Layers) > 0
-}
-
-// shift gives a lower object the ids that the map of its layer's mount shows (ovl_copyattr, ovl_idmap_posix_acl).
-func (s *layered) shift(ino *world.Inode) {
-	if s.ov.Shift == nil || ino.Layer == Upper {
-		return
-	}
-	uid, _ := s.ov.Shift.Down(uint32(ino.UID))
-	gid, _ := s.ov.Shift.Down(uint32(ino.GID))
-	ino.UID, ino.GID = world.KUID(uid), world.KGID(gid)
-	ino.ACL = slices.Clone(ino.ACL)
-	for i := range ino.ACL {
-		if e := &ino.ACL[i]; e.Tag == world.ACLUser || e.Tag == world.ACLGroup {
-			e.ID, _ = s.ov.Shift.Down(e.ID)
-		}
-	}
-}
-
-// LayerName names a layer in the words of the mount.
-func LayerName(ov *world.Overlay, layer uint8) string {
-	switch i := int(layer) - Upper - 1; {
-	case layer == Upper:
-		return "the upper layer"
-	case i >= 0 && i < len(ov.Names):
-		return "lower layer " + ov.Names[i]
-	}
-	return "a layer that is not known"
-}
 
 // Ops are overlayfs's own rules.
 type Ops struct{}
@@ -203,6 +60,7 @@ func (Ops) Lookup(c *check.Check, dir world.Path, name string) story.Errno {
 		return 0
 	}
 	layers := fs.I(dir.Dentry).Layers
+	upper := world.DentryID(0)
 	for i, l := range layers {
 		if e := mounterMay(c, dir, l, check.MayExec); e != 0 {
 			return e
@@ -212,16 +70,45 @@ func (Ops) Lookup(c *check.Check, dir world.Path, name string) story.Errno {
 			continue
 		}
 		ino := fs.I(d)
-		if st == world.Unsure || !ino.Is(world.TypeDir) || opaque(ov, ino) || i == len(layers)-1 {
+		if st == world.Unsure || !ino.Is(world.TypeDir) {
 			return 0
 		}
-		if ov.UserXattr {
+		if ov.UserXattr && i < len(layers)-1 {
 			if e := mounterMay(c, dir, d, check.MayRead); e != 0 {
 				return e
 			}
 		}
+		if upper != 0 {
+			if e := fixOrigin(c, dir, layers[0], upper); e != 0 {
+				return e
+			}
+			upper = 0
+		}
+		if i == 0 && fs.I(dir.Dentry).Layer == Upper {
+			upper = d
+		}
+		if opaque(ov, ino) {
+			return 0
+		}
 	}
 	return 0
+}
+
+// fixOrigin is ovl_fix_origin: the first lookup of a merged directory writes into the upper one which lower one it belongs to,
+// and into the directory above that it holds such.
+func fixOrigin(c *check.Check, dir world.Path, above, upper world.DentryID) story.Errno {
+	ov := c.W.FS.SBOf(dir.Dentry).Overlay
+	marks := ov.MarksOf(c.W.FS.I(upper))
+	if marks != nil && marks.Traced || !ov.UserXattr {
+		return 0
+	}
+	if e := mounterMay(c, dir, upper, check.MayWrite); e != 0 {
+		return e
+	}
+	if marks = ov.MarksOf(c.W.FS.I(above)); marks != nil && marks.Impure {
+		return 0
+	}
+	return mounterMay(c, dir, above, check.MayWrite)
 }
 
 // mounterMay asks inode_permission of a layer's object for the mounter, in a lookup in dir.
@@ -250,7 +137,8 @@ func mounterMay(c *check.Check, dir world.Path, real world.DentryID, mask check.
 
 // opaque reports whether a directory of a layer hides those below it, by the marks that this overlay reads.
 func opaque(ov *world.Overlay, ino *world.Inode) bool {
-	return ino.Opaque && !ov.UserXattr || ino.UserOpaque && ov.UserXattr
+	m := ov.MarksOf(ino)
+	return m != nil && m.Opaque == 'y'
 }
 
 // Served tells which layer an object comes from.
@@ -265,68 +153,4 @@ func (Ops) Served(c *check.Check, p world.Path) {
 	ov := c.W.FS.SB(ino.SB).Overlay
 	c.Pass(story.Step{Code: story.OverlayServes, Op: story.OpLook, Obj: p.Ref(), Fact: [3]story.Origin{0, ino.At},
 		Val: [3]uint64{c.Word(LayerName(ov, ino.Layer)), c.Word(c.W.FS.Path(ino.Layers[0]))}})
-}
-
-// CopyUp is ovl_maybe_copy_up: the directories above from the top, then the object; truncate says that a file's data stays
-// behind.
-func (Ops) CopyUp(c *check.Check, p world.Path, truncate bool) story.Errno {
-	if c.W.FS.I(p.Dentry).Layer == Upper {
-		return 0
-	}
-	if e := copyUpParents(c, p); e != 0 {
-		return e
-	}
-	return copyUpOne(c, p, truncate)
-}
-
-// copyUpParents is the loop of ovl_copy_up_flags.
-func copyUpParents(c *check.Check, p world.Path) story.Errno {
-	up := world.Path{Mount: p.Mount, Dentry: c.W.FS.D(p.Dentry).Parent}
-	if up.Dentry == p.Dentry || c.W.FS.I(up.Dentry).Layer == Upper {
-		return 0
-	}
-	if e := copyUpParents(c, up); e != 0 {
-		return e
-	}
-	return copyUpOne(c, up, false)
-}
-
-// copyUpOne is ovl_copy_up_one: an owner that the mounter cannot map is refused. A directory is copied without what it holds.
-func copyUpOne(c *check.Check, p world.Path, truncate bool) story.Errno {
-	ino := c.W.FS.I(p.Dentry)
-	ov := c.W.FS.SB(ino.SB).Overlay
-	dir := ino.Is(world.TypeDir)
-	s := story.Step{Code: story.OverlayCopyUp, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}
-	if ino.Layer == 0 || !dir && ino.Known&world.KnownSize == 0 {
-		c.Unknown(s)
-		return 0
-	}
-	ns := &c.W.UserNS[ov.Mounter.UserNS]
-	if ino.Known&world.KnownOwner != 0 && !(ns.MapsUID(ino.UID) && ns.MapsGID(ino.GID)) {
-		return c.Deny(story.Step{Code: story.UserNSCopyUp, Errno: story.EOVERFLOW, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At},
-			Val: [3]uint64{uint64(ino.UID)<<32 | uint64(ino.GID), uint64(ov.Mounter.UserNS)}})
-	}
-	c.Copied = append(c.Copied, p)
-	if !c.Recording() {
-		return 0
-	}
-	n := ino.Size
-	if truncate || dir {
-		n = 0
-	}
-	s.Val = [3]uint64{uint64(n), c.Word(LayerName(ov, ino.Layer))}
-	c.Pass(s)
-	if !dir {
-		c.Effect(story.Effect{Kind: "copied-up", Path: c.W.PathText(p), Bytes: &n})
-	}
-	return 0
-}
-
-// Create is the first half of ovl_create_object: the directory is copied up; the new name lands in the upper layer.
-func (o Ops) Create(c *check.Check, dir world.Path, name string) story.Errno {
-	if e := o.CopyUp(c, dir, false); e != 0 {
-		return e
-	}
-	c.Pass(story.Step{Code: story.OverlayName, Op: story.OpCreate, Cred: 1, Obj: dir.Ref(), Val: [3]uint64{c.Word(name)}})
-	return 0
 }

@@ -2,8 +2,9 @@
 
 // func cloneArmer(stack uintptr, a *armer) (tid int64)
 //
-// The new thread waits until the first has its credentials, installs the filters for both, says so, and spins: it makes no
-// syscall after that, as a filter may kill whoever makes one. It runs on a stack of its own, which it does not use.
+// The new thread waits until the first has its credentials, installs the filters for both and says so. Then it ends, if the
+// filters are known to let it, else it spins: a filter may kill whoever makes a call. It runs on a stack of its own, which it
+// does not use.
 TEXT ·cloneArmer(SB), NOSPLIT, $0-24
 	MOVQ stack+0(FP), SI
 	MOVQ a+8(FP), R12
@@ -47,7 +48,13 @@ failed:
 	MOVL AX, 8(R13)
 
 armed:
+	MOVQ 24(R12), BX // does it leave?
 	MOVL $1, 4(R13)
+	TESTQ BX, BX
+	JEQ  spin
+	XORQ DI, DI
+	MOVQ $60, AX // exit
+	SYSCALL
 
 spin:
 	PAUSE
@@ -62,4 +69,46 @@ again:
 	MOVL 0(BX), AX
 	TESTL AX, AX
 	JEQ  again
+	RET
+
+// func awaitTurn(done *uint32, n uint32, over *uint32)
+TEXT ·awaitTurn(SB), NOSPLIT, $0-24
+	MOVQ done+0(FP), BX
+	MOVL n+8(FP), CX
+	MOVQ over+16(FP), DX
+
+turn:
+	PAUSE
+	MOVL 0(DX), AX
+	TESTL AX, AX
+	JNE  mine
+	MOVL 0(BX), AX
+	CMPL AX, CX
+	JLS  turn
+
+mine:
+	RET
+
+// func crash()
+TEXT ·crash(SB), NOSPLIT, $0-0
+	UNDEF
+	RET
+
+// func call32(nr, a0, a1, a2, a3, a4, a5 uintptr) (ret uintptr)
+//
+// A call of i386 from a 64-bit task: int $0x80 takes the numbers and the registers of i386.
+TEXT ·call32(SB), NOSPLIT, $8-64
+	MOVQ nr+0(FP), AX
+	MOVQ a0+8(FP), BX
+	MOVQ a1+16(FP), CX
+	MOVQ a2+24(FP), DX
+	MOVQ a3+32(FP), SI
+	MOVQ a4+40(FP), DI
+	MOVQ a5+48(FP), R8
+	MOVQ BP, 0(SP)
+	MOVQ R8, BP
+	INT  $0x80
+	MOVQ 0(SP), BP
+	MOVLQSX AX, AX
+	MOVQ AX, ret+56(FP)
 	RET

@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"syscallstory/kernel"
 )
 
 // TestKernelScenes: a filter is there for good. A second one cannot loosen it, none can be removed or replaced by strict mode; a
@@ -44,4 +46,67 @@ func TestKernelScenes(t *testing.T) {
 	if err != nil || got[0].Signal != int(unix.SIGKILL) {
 		t.Errorf("exit_group in strict mode: %+v, %v", got, err)
 	}
+}
+
+// TestKernelI386 makes calls as i386 does: the filter sees its numbers under its ABI, and registers as wide as the program has them.
+func TestKernelI386(t *testing.T) {
+	needRoot(t)
+	const getpid32, getpid64 = 20, 39
+	run := func(task *Task, c Call) Result {
+		t.Helper()
+		task.Cred = Cred{Bounding: ^uint64(0), NoNewPrivs: true}
+		r, err := Run(task, []Call{c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r[0]
+	}
+	if r := run(&Task{}, Call{NR: getpid32, I386: true}); r.Signal != 0 {
+		t.Skip("this kernel takes no calls of i386")
+	} else if r.Ret <= 0 {
+		t.Fatalf("getpid: %+v", r)
+	}
+	const audit = 0x40000003
+	// ld arch; jne audit, allow; ld nr; jne getpid, allow; ld upper half of args[1]; ret ERRNO(A), A being or-ed with its action
+	f := Filter{}.Append(0x20, 0, 0, 4).Append(0x15, 0, 5, audit).Append(0x20, 0, 0, 0).Append(0x15, 0, 3, getpid32).Append(0x20, 0, 0, 28).Append(0x44, 0, 0, 0x50000).Append(0x16, 0, 0, 0).Append(0x06, 0, 0, 0x7fff0000)
+	if r := run(&Task{Filters: []Filter{f}}, Call{NR: getpid32, I386: true, Args: [6]Arg{{}, {Val: 77<<32 | 5}}}); r.Ret != -77 {
+		t.Errorf("getpid of i386: %+v: the filter sees the whole register of a 64-bit program", r)
+	}
+	if r := run(&Task{Filters: []Filter{f}}, Call{NR: getpid64}); r.Ret <= 0 {
+		t.Errorf("getpid of x86_64: %+v", r)
+	}
+}
+
+// TestKernelUnfiltered: the calls that the kernel puts into a traced process's code meet no filter and no strict mode, since Linux 6.14 and 6.18.
+func TestKernelUnfiltered(t *testing.T) {
+	needRoot(t)
+	here, err := kernelRelease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse := Filter{}.Append(0x06, 0, 0, 0x80000000)
+	for nr, change := range map[uint64]kernel.Change{335: kernel.UretprobeUnfiltered, 336: kernel.UprobeUnfiltered} {
+		if here.Has(change) == kernel.NotKnown {
+			continue
+		}
+		for name, task := range map[string]*Task{"filter": {Filters: []Filter{refuse}}, "strict": {Strict: true}} {
+			task.Cred = Cred{Bounding: ^uint64(0), NoNewPrivs: true}
+			r, err := Run(task, []Call{{NR: nr}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused := r[0].Signal == 31 || r[0].Signal == 9
+			if refused == (here.Has(change) == kernel.Yes) {
+				t.Errorf("call %d, %s: %+v", nr, name, r[0])
+			}
+		}
+	}
+}
+
+func kernelRelease() (kernel.Release, error) {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return kernel.Release{}, err
+	}
+	return kernel.ParseRelease(unix.ByteSliceToString(u.Release[:]))
 }

@@ -15,6 +15,7 @@ type Advice struct {
 	Names    []string // what it allows because the recording has it
 	Always   []string // what it allows although the recording cannot show it
 	Refused  []*syscalls.Call
+	Fallback []string         // names of refused ones that fail with ENOSYS: programs then make an older call, which is not recorded
 	Unproved []*syscalls.Call // whether the base allows them depends on an argument that the recording does not hold
 }
 
@@ -41,12 +42,16 @@ func Advise(base *Resolved, recorded []*syscalls.Call, args bool) (*Advice, erro
 		}
 		regs, unknown := call.Registers()
 		may, mayNot := false, false
-		for _, d := range base.Every(call.Name, &regs, unknown) {
-			may, mayNot = may || passes(d.Action), mayNot || !passes(d.Action)
+		answers := base.Every(call.Name, &regs, unknown)
+		for _, a := range answers {
+			may, mayNot = may || passes(a), mayNot || !passes(a)
 		}
 		switch {
 		case !may:
 			a.Refused = append(a.Refused, call)
+			if answers[0] == Errno|38 && !slices.Contains(a.Fallback, call.Name) {
+				a.Fallback = append(a.Fallback, call.Name)
+			}
 			continue
 		case mayNot:
 			a.Unproved = append(a.Unproved, call)
@@ -128,8 +133,8 @@ func (a *Advice) prove(base *Resolved, calls []*syscalls.Call) error {
 		if slices.Contains(a.Unproved, call) {
 			continue
 		}
-		for _, d := range r.Every(call.Name, &regs, unknown) {
-			if !passes(d.Action) {
+		for _, a := range r.Every(call.Name, &regs, unknown) {
+			if !passes(a) {
 				return fmt.Errorf("the profile does not allow %v", call)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 // mean what the profile says before it is returned. Rules that the kernel's release would decide are left out where the release
 // is not known.
 func (r *Resolved) Compile() (Program, error) {
-	b := &builder{}
+	b := &builder{code: make([]Insn, 0, 256)}
 	top := b.ret(KillThread) // an ABI that the profile does not list
 	for _, arch := range []struct {
 		audit uint32
@@ -21,7 +21,7 @@ func (r *Resolved) Compile() (Program, error) {
 		if len(arch.abis) == 0 {
 			continue
 		}
-		b.rets, b.leaves = map[Action]int{}, nil
+		b.rets, b.leaves = b.rets[:0], b.leaves[:0]
 		tree := b.search(blocks(r.ranges(arch.abis)))
 		tree = b.emit(Insn{Code: ldAbs, K: 0}, tree)
 		top = b.branch(Insn{Code: jeqK, K: arch.audit}, tree, top)
@@ -58,7 +58,7 @@ type span struct {
 // ranges lists the spans of an architecture's numbers in ascending order.
 func (r *Resolved) ranges(abis []syscalls.ABI) []span {
 	def := r.Profile.Default
-	spans := make([]span, 0, 256)
+	spans := make([]span, 0, 96)
 	add := func(s span) {
 		if n := len(spans); n > 0 && s.first == spans[n-1].first {
 			spans[n-1] = s
@@ -119,9 +119,10 @@ func (r *Resolved) answer(abi syscalls.ABI, name string) (Action, []*Rule) {
 	if a, ok := r.constant(name); ok {
 		return a, nil
 	}
-	var conds []*Rule
+	rules := r.rulesFor(abi, name)
+	conds := rules[:0]
 	action, fixed := r.Profile.Default, false
-	for _, rule := range r.rulesFor(abi, name) {
+	for _, rule := range rules {
 		switch {
 		case len(rule.Args) > 0:
 			// Behind a constant that is as strict, a condition never decides.
@@ -134,6 +135,9 @@ func (r *Resolved) answer(abi syscalls.ABI, name string) (Action, []*Rule) {
 	}
 	if fixed {
 		conds = slices.DeleteFunc(conds, func(c *Rule) bool { return action.Stricter(c.Action) })
+	}
+	if len(conds) == 0 {
+		return action, nil
 	}
 	slices.SortStableFunc(conds, func(a, c *Rule) int {
 		switch {
@@ -150,22 +154,29 @@ func (r *Resolved) answer(abi syscalls.ABI, name string) (Action, []*Rule) {
 // builder emits a program from its end: an instruction can jump only to what is already there.
 type builder struct {
 	code   []Insn // reversed
-	rets   map[Action]int
+	rets   []retAt
 	leaves []leafAt
+}
+
+// retAt is where the latest instruction stands that answers with an action.
+type retAt struct {
+	action Action
+	label  int
 }
 
 // A label is the number of instructions from the end of the program up to and including its target.
 
 // ret returns a label of an instruction that answers with an action, near enough to jump to.
 func (b *builder) ret(a Action) int {
-	if b.rets == nil {
-		b.rets = map[Action]int{}
-	}
-	if l, ok := b.rets[a]; ok && len(b.code)-l < 200 {
+	i := slices.IndexFunc(b.rets, func(r retAt) bool { return r.action == a })
+	if i < 0 {
+		i = len(b.rets)
+		b.rets = append(b.rets, retAt{action: a})
+	} else if l := b.rets[i].label; len(b.code)-l < 200 {
 		return l
 	}
 	b.code = append(b.code, Insn{Code: retK, K: uint32(a)})
-	b.rets[a] = len(b.code)
+	b.rets[i].label = len(b.code)
 	return len(b.code)
 }
 
@@ -219,11 +230,10 @@ func blocks(spans []span) []block {
 		return 1 << 31
 	}
 	const never = 1 << 30
-	cost := make([]int, n+1) // of the spans from k on
-	type choice struct{ end, base int }
-	best := make([]choice, n)
+	best := make([]struct{ cost, end, base, blocks int }, n+1) // of the spans from k on
 	for k := n - 1; k >= 0; k-- {
-		cost[k] = never
+		b := &best[k]
+		b.cost = never
 		for base := k; base < n && base <= k+1; base++ { // the answer is the first span's or, behind a single number, the second's
 			if base > k && width(k) != 1 {
 				break
@@ -241,25 +251,27 @@ func blocks(spans []span) []block {
 				if end < base {
 					continue
 				}
-				c := singles + cost[end+1]
+				c := singles + best[end+1].cost
 				if end+1 < n {
 					c++
 				}
-				if c < cost[k] {
-					cost[k], best[k] = c, choice{end + 1, base}
+				if c < b.cost {
+					b.cost, b.end, b.base, b.blocks = c, end+1, base, 1+best[end+1].blocks
 				}
 			}
 		}
 	}
-	var out []block
+	out, single := make([]block, 0, best[0].blocks), make([]span, 0, n)
 	for k := 0; k < n; k = best[k].end {
 		b := block{first: spans[k].first, answer: spans[best[k].base]}
+		from := len(single)
 		for i := k; i < best[k].end; i++ {
 			if !spans[i].same(b.answer) {
-				b.single = append(b.single, spans[i])
+				single = append(single, spans[i])
 			}
 			b.weight += int(min(width(i), 64))
 		}
+		b.single = single[from:]
 		out = append(out, b)
 	}
 	return out
@@ -359,7 +371,7 @@ func (b *builder) oneOf(rules []*Rule, no int) int {
 	a := rules[0].Args[0]
 	yes := b.ret(rules[0].Action)
 	below := uint32(0) // numbers below it are in the set
-	var single []uint32
+	single := make([]uint32, 0, len(rules))
 	for _, r := range rules {
 		switch v := uint32(r.Args[0].Value); r.Args[0].Op {
 		case EQ:
@@ -371,10 +383,11 @@ func (b *builder) oneOf(rules []*Rule, no int) int {
 		}
 	}
 	slices.Sort(single)
-	spans := []span{{first: 0, label: no}}
+	spans := make([]span, 0, 2+2*len(single))
 	if below > 0 {
-		spans = []span{{first: 0, label: yes}, {first: below, label: no}}
+		spans = append(spans, span{first: 0, label: yes})
 	}
+	spans = append(spans, span{first: below, label: no})
 	for _, v := range single {
 		last := &spans[len(spans)-1]
 		switch {

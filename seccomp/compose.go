@@ -25,6 +25,7 @@ const maxRules = 1024
 // profile writes the rules of all calls, in the order of their names, and proves that they mean what was wanted.
 func (c *composition) profile(file string) (*Profile, error) {
 	p := &Profile{File: file, Default: c.action, Arches: []ArchMap{{Arch: archNames[c.abis[0]]}}}
+	p.Log = slices.ContainsFunc(c.sources, func(r *Resolved) bool { return r.Profile.Log })
 	for _, abi := range c.abis[1:] {
 		p.Arches[0].Sub = append(p.Arches[0].Sub, archNames[abi])
 	}
@@ -210,10 +211,14 @@ func (p *Profile) JSON() []byte {
 		DefaultAction   string   `json:"defaultAction"`
 		DefaultErrnoRet *uint16  `json:"defaultErrnoRet,omitempty"`
 		Architectures   []string `json:"architectures,omitempty"`
+		Flags           []string `json:"flags,omitempty"`
 		Syscalls        []rule   `json:"syscalls"`
 	}{DefaultAction: actionName(p.Default), DefaultErrnoRet: errnoOf(p.Default), Syscalls: []rule{}}
 	for _, m := range p.Arches {
 		out.Architectures = append(append(out.Architectures, m.Arch), m.Sub...)
+	}
+	if p.Log {
+		out.Flags = []string{"SECCOMP_FILTER_FLAG_LOG"}
 	}
 	for _, r := range p.Rules {
 		x := rule{Names: r.Names, Action: actionName(r.Action), ErrnoRet: errnoOf(r.Action)}

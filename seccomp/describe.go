@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"syscallstory/syscalls"
 )
 
 // Case is one line of what a filter does with a call: the first case whose conditions all hold counts.
@@ -17,7 +19,7 @@ const maxCases = 32
 
 // cases puts a function into words, argument by argument. Without ok it has too many.
 func (d *diagram) cases(b box, f ref) (out []Case, ok bool) {
-	d.half = b.half()
+	d.half = b.half() || b.arch0 == b.arch1 && b.arch0 == syscalls.I386.Audit() && !d.upper(f, map[ref]bool{})
 	var walk func(f ref, when []string) bool
 	walk = func(f ref, when []string) bool {
 		if f < 0 {
@@ -40,6 +42,19 @@ func (d *diagram) cases(b box, f ref) (out []Case, ok bool) {
 		return true
 	}
 	return out, !d.weave && walk(f, nil)
+}
+
+// upper reports whether a function looks at the upper half of an argument.
+func (d *diagram) upper(f ref, seen map[ref]bool) bool {
+	if f < 0 || seen[f] {
+		return false
+	}
+	seen[f] = true
+	n := d.nodes[f]
+	if word, _ := d.bit(n.level); word > 4 && word&1 != 0 {
+		return true
+	}
+	return d.upper(n.lo, seen) || d.upper(n.hi, seen)
 }
 
 // part is the values of one argument behind which a function goes on alike.

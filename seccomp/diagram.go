@@ -2,6 +2,7 @@ package seccomp
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 )
 
@@ -26,12 +27,14 @@ type diagram struct {
 	nodes   []node
 	unique  []int32 // open addressing: index of a node + 1
 	actions []Action
-	chosen  []choice // ite's recent results, by hash
-	weave   bool     // the words' bits are interleaved: for programs that compare words with one another
-	strange bool     // there are actions that the kernel does not know: among filters they keep their rank
-	half    bool     // what is put into words is of i386: arguments have 32 bits
-	budget  int      // nodes
-	work    int      // calls of ite
+	chosen  []choice         // ite's recent results, by hash
+	weave   bool             // the words' bits are interleaved: for programs that compare words with one another
+	strange bool             // there are actions that the kernel does not know: among filters they keep their rank
+	half    bool             // what is put into words looks at 32 bits of each argument only
+	budget  int              // nodes
+	work    int              // calls of ite
+	memos   []map[memory]ref // of evaluations, kept for the next proof's
+	lent    int              // how many of them are in use
 }
 
 type choice struct{ p, f, g, r ref }
@@ -49,7 +52,10 @@ var pool = sync.Pool{New: func() any { return newDiagram(false) }}
 func (d *diagram) clear() {
 	clear(d.unique)
 	clear(d.chosen)
-	d.nodes, d.actions, d.work, d.strange = d.nodes[:0], d.actions[:0], 0, false
+	for _, m := range d.memos[:d.lent] {
+		clear(m)
+	}
+	d.nodes, d.actions, d.work, d.strange, d.lent = d.nodes[:0], d.actions[:0], 0, false, 0
 }
 
 // words of seccomp_data in the order in which their bits are tested: a register's upper word comes before its lower one.
@@ -243,6 +249,46 @@ func (d *diagram) above(word uint8, mask, k uint32, same ref) ref {
 		}
 	}
 	return r
+}
+
+// among is the predicate that an argument, of which the lowest b+1 bits are looked at, is one of some values: they are in ascending order.
+func (d *diagram) among(arg uint8, b int, values []uint64) ref {
+	switch {
+	case len(values) == 0:
+		return no
+	case b < 0:
+		return yes
+	}
+	from, _ := slices.BinarySearch(values, values[0]>>b<<b|1<<b) // the bits above b are the same in all values
+	word := 4 + 2*arg + uint8(b/32)
+	return d.node(d.level(word, b%32), d.among(arg, b-1, values[:from]), d.among(arg, b-1, values[from:]))
+}
+
+// compared is f where a word equals k (or is greater, or either), else g: what ite makes of the comparison's predicate, without building
+// that. Neither function may look at earlier words, nor may the words' bits be interleaved.
+func (d *diagram) compared(word uint8, op uint16, k uint32, f, g ref) ref {
+	var walk func(b int, f, g ref) ref
+	walk = func(b int, f, g ref) ref {
+		switch {
+		case f == g:
+			return f
+		case b < 0 && op == jgtK:
+			return g
+		case b < 0:
+			return f
+		}
+		level := d.level(word, b)
+		flo, fhi := d.at(f, level)
+		glo, ghi := d.at(g, level)
+		switch {
+		case k>>b&1 != 0:
+			return d.node(level, glo, walk(b-1, fhi, ghi))
+		case op == jeqK:
+			return d.node(level, walk(b-1, flo, glo), ghi)
+		}
+		return d.node(level, walk(b-1, flo, glo), fhi)
+	}
+	return walk(31, f, g)
 }
 
 // any is the predicate that a word has one of the mask's bits.

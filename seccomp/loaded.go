@@ -197,7 +197,18 @@ func (l *loader) lastOf(abi syscalls.ABI) (uint32, bool) {
 	return last, ok
 }
 
-// form returns a rule as it is loaded for an ABI.
+// form returns a rule as it holds for an ABI.
+func (r *Resolved) form(abi syscalls.ABI, rule *Rule) *Rule {
+	if len(rule.Args) == 0 {
+		return rule
+	}
+	if r.loader == nil && abi.Half() {
+		return r.lower[rule]
+	}
+	return r.loader.form(abi, rule)
+}
+
+// form returns a rule as a runtime loads it for an ABI.
 func (l *loader) form(abi syscalls.ABI, rule *Rule) *Rule {
 	if l == nil || abi != syscalls.X32 && !abi.Half() || len(rule.Args) == 0 {
 		return rule
@@ -245,13 +256,16 @@ func (r *Resolved) rulesFor(abi syscalls.ABI, name string) []*Rule {
 	out := make([]*Rule, 0, len(own))
 	for _, i := range own {
 		if !slices.Contains(r.Maybe, i) {
-			out = append(out, r.loader.form(abi, &r.Profile.Rules[i]))
+			out = append(out, r.form(abi, &r.Profile.Rules[i]))
 		}
+	}
+	if through == nil {
+		return out
 	}
 	for _, inner := range slices.Sorted(maps.Keys(through)) {
 		for _, i := range r.byName[inner] {
 			if !slices.Contains(r.Maybe, i) {
-				out = append(out, r.loader.through(&r.Profile.Rules[i], through[inner]))
+				out = append(out, r.loader.through(&r.Profile.Rules[i], inner, through[inner]))
 			}
 		}
 	}
@@ -260,10 +274,10 @@ func (r *Resolved) rulesFor(abi syscalls.ABI, name string) []*Rule {
 
 // through is a rule for a call as it holds for socketcall or ipc: their first argument says which call it is, and conditions on the
 // call's own arguments, which lie in memory, are dropped.
-func (l *loader) through(rule *Rule, number uint64) *Rule {
+func (l *loader) through(rule *Rule, name string, number uint64) *Rule {
 	k := inner{rule, number}
 	if l.inner[k] == nil {
-		l.inner[k] = &Rule{Action: rule.Action, Args: []Arg{{Index: 0, Op: EQ, Value: number, Low: true}}}
+		l.inner[k] = &Rule{Action: rule.Action, Args: []Arg{{Index: 0, Op: EQ, Value: number, Low: true}}, Includes: rule.Includes, Excludes: rule.Excludes, At: rule.place(name), inner: name}
 	}
 	return l.inner[k]
 }

@@ -3,6 +3,9 @@ package seccomp
 import (
 	"encoding/binary"
 	"fmt"
+
+	"syscallstory/kernel"
+	"syscallstory/syscalls"
 )
 
 // Insn is one instruction of classic BPF (struct sock_filter).
@@ -313,6 +316,16 @@ func (s Stack) Run(d *Data) (a Action, filter, insn int) {
 	return a, filter, insn
 }
 
+// EndsThread reports whether a thread of x86_64 may end alone under the filters: exit(2) passes, or kills only who makes it.
+func (s Stack) EndsThread() bool {
+	const exit = 60
+	switch a, _, _ := s.Run(&Data{NR: exit, Arch: syscalls.X8664.Audit()}); a.Kind() {
+	case Allow, Log, KillThread:
+		return true
+	}
+	return false
+}
+
 // Strict reports whether strict mode lets a call of x86_64 pass: read, write, _exit and rt_sigreturn.
 func Strict(name string) bool {
 	return name == "read" || name == "write" || name == "exit" || name == "rt_sigreturn"
@@ -340,4 +353,17 @@ func ParseRaw(b []byte) (Program, error) {
 		p[i] = Insn{binary.LittleEndian.Uint16(q), q[2], q[3], binary.LittleEndian.Uint32(q[4:])}
 	}
 	return p, nil
+}
+
+// Unfiltered says with which change of the kernel a call passes by every filter and strict mode (seccomp_uprobe_exception): the calls that the
+// kernel itself has put into a traced process's code.
+func Unfiltered(abi syscalls.ABI, name string) (kernel.Change, bool) {
+	switch {
+	case abi != syscalls.X8664:
+	case name == "uretprobe":
+		return kernel.UretprobeUnfiltered, true
+	case name == "uprobe":
+		return kernel.UprobeUnfiltered, true
+	}
+	return 0, false
 }

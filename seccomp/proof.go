@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"syscallstory/syscalls"
 )
@@ -39,10 +40,52 @@ func (d *diagram) meaning(r *Resolved, abi syscalls.ABI, name string) ref {
 			return 0
 		})
 	}
-	for _, rule := range rules {
-		f = d.ite(d.matches(rule), d.end(rule.Action), f)
+	for len(rules) > 0 {
+		n := 1 // rules with the same action: one of them must match
+		for n < len(rules) && rules[n].Action == rules[0].Action {
+			n++
+		}
+		f = d.ite(d.matchesOne(rules[:n]), d.end(rules[0].Action), f)
+		rules = rules[n:]
 	}
 	return f
+}
+
+// matchesOne is the predicate that one rule at least matches. Those that each want one value of the same argument are a set of values.
+func (d *diagram) matchesOne(rules []*Rule) ref {
+	p := no
+	var sets [6][2][]uint64 // of each argument: of all its bits, and of the lower 32
+	for _, rule := range rules {
+		if a, ok := rule.single(); !ok {
+			p = d.or(d.matches(rule), p)
+		} else {
+			set, v := &sets[a.Index][0], a.Value
+			if a.Low {
+				set, v = &sets[a.Index][1], uint64(uint32(v))
+			}
+			if *set == nil {
+				*set = make([]uint64, 0, len(rules))
+			}
+			*set = append(*set, v)
+		}
+	}
+	for arg := range sets {
+		for i, last := range [2]int{63, 31} {
+			if values := sets[arg][i]; len(values) > 0 {
+				slices.Sort(values)
+				p = d.or(d.among(uint8(arg), last, values), p)
+			}
+		}
+	}
+	return p
+}
+
+// single returns a rule's condition if it is the only one and wants one value.
+func (rule *Rule) single() (a Arg, ok bool) {
+	if len(rule.Args) == 1 {
+		a = rule.Args[0]
+	}
+	return a, len(rule.Args) == 1 && a.Op == EQ
 }
 
 // matches is the predicate that a rule's conditions hold: all of them, or one where several stand on the same argument.
@@ -104,11 +147,11 @@ func (r *Resolved) Prove(p Program) error {
 	defer func() { d.clear(); pool.Put(d) }()
 	listed := map[uint32][]numbered{}
 	for _, abi := range r.ABIs {
-		l := slices.Grow(listed[abi.Audit()], 512)
-		for nr, name := range syscalls.All(abi) {
-			l = append(l, numbered{nr, abi, name})
+		l := numbersOf(abi)
+		if before := listed[abi.Audit()]; before != nil {
+			l = slices.Concat(before, l)
+			slices.SortFunc(l, byNumber)
 		}
-		slices.SortFunc(l, func(a, b numbered) int { return int(int64(a.nr) - int64(b.nr)) })
 		listed[abi.Audit()] = l
 	}
 	other, none, enosys := d.end(r.Profile.Default), d.end(KillThread), d.end(Errno|38)
@@ -163,9 +206,6 @@ func (r *Resolved) Prove(p Program) error {
 			want := enosys
 			if !r.loader.beyond(n.abi, n.nr) {
 				want = d.meaning(r, n.abi, n.name)
-				if n.abi.Half() {
-					want = d.halved(want)
-				}
 			}
 			if fs[0] != want {
 				return differ(b, n.nr, want, fs[0])
@@ -189,18 +229,6 @@ func (r *Resolved) abiOf(audit, nr uint32) syscalls.ABI {
 	return r.Target.ABI
 }
 
-// halved is a function of arguments whose upper halves are 0.
-func (d *diagram) halved(f ref) ref {
-	if f < 0 {
-		return f
-	}
-	n := d.nodes[f]
-	if word, _ := d.bit(n.level); word > 2 && word&1 != 0 {
-		return d.halved(n.lo)
-	}
-	return d.node(n.level, d.halved(n.lo), d.halved(n.hi))
-}
-
 // apart divides all calls into those of each of some ABIs, ascending, and those of the ABIs between them.
 func apart(audits []uint32) []box {
 	var out []box
@@ -219,6 +247,25 @@ type numbered struct {
 	nr   uint32
 	abi  syscalls.ABI
 	name string
+}
+
+func byNumber(a, b numbered) int { return int(int64(a.nr) - int64(b.nr)) }
+
+// tabled holds what numbersOf has returned.
+var tabled sync.Map
+
+// numbersOf lists the calls of an ABI by number.
+func numbersOf(abi syscalls.ABI) []numbered {
+	if l, ok := tabled.Load(abi); ok {
+		return l.([]numbered)
+	}
+	var l []numbered
+	for nr, name := range syscalls.All(abi) {
+		l = append(l, numbered{nr, abi, name})
+	}
+	slices.SortFunc(l, byNumber)
+	tabled.Store(abi, l)
+	return l
 }
 
 // difference finds a call for which two functions come to actions that differ in the given way: the words that they depend on.

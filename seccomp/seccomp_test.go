@@ -117,7 +117,11 @@ func compare(t *testing.T, r *seccomp.Resolved, values []uint64) int {
 					d := seccomp.Data{NR: num, Arch: abi.Audit()}
 					d.Args[arg] = v
 					got, _ := prog.Run(&d)
-					want := r.Eval(name, &d.Args).Action
+					taken := d.Args // by the call itself, where its ABI has registers of 32 bits
+					if abi.Half() {
+						taken[arg] &= 1<<32 - 1
+					}
+					want := r.Eval(name, &taken).Action
 					if n++; got != want {
 						t.Fatalf("%v %s(%d) args %x: program %v, rules %v", abi, name, num, d.Args, got, want)
 					}
@@ -175,8 +179,8 @@ func TestRandomRules(t *testing.T) {
 				t.Fatalf("args %x: program %v, rules %v\n%s\n%v", d.Args, got, want, b.String(), prog)
 			}
 			found := false
-			for _, e := range r.Every("openat", &d.Args, uint8(rng.IntN(8))) {
-				found = found || e.Action == got
+			for _, a := range r.Every("openat", &d.Args, uint8(rng.IntN(8))) {
+				found = found || a == got
 			}
 			if !found {
 				t.Fatalf("Every does not hold what the rules say for %x\n%s", d.Args, b.String())

@@ -33,10 +33,9 @@ type split struct {
 	at   uint32
 }
 
-// half reports whether the box is of i386 or arm, whose registers have 32 bits: the upper halves of the arguments are always 0.
-func (b box) half() bool {
-	return b.arch0 == b.arch1 && (b.arch0 == syscalls.I386.Audit() || b.arch0 == syscalls.ARM.Audit())
-}
+// half reports whether the box is of arm, whose registers have 32 bits: the upper halves of the arguments are always 0. Those of i386
+// are not: int $0x80 shows a 64-bit program's whole registers (do_int80_emulation, populate_seccomp_data).
+func (b box) half() bool { return b.arch0 == b.arch1 && b.arch0 == syscalls.ARM.Audit() }
 
 // divide returns the box's two parts.
 func (b box) divide(s split) (box, box) {
@@ -52,7 +51,9 @@ func (b box) divide(s split) (box, box) {
 // value is what A, X or a word of scratch memory holds: a constant, a masked word of seccomp_data, or 32 functions.
 type value struct {
 	kind valueKind
-	word uint8  // offset / 4
+	word uint8 // offset / 4
+	//lint:ignore U1000 It is always 0: without a gap, states are hashed in one piece.
+	tidy uint16
 	mask uint32 // of a word
 	k    uint32 // a constant; or the index of the functions
 }
@@ -94,14 +95,23 @@ type evaluation struct {
 type memory struct {
 	state
 	box  int32
-	half bool
+	half int32 // 1 for a box of half registers
+}
+
+// memo returns an empty memory, if possible one that an earlier proof has left.
+func (d *diagram) memo() map[memory]ref {
+	if d.lent == len(d.memos) {
+		d.memos = append(d.memos, map[memory]ref{})
+	}
+	d.lent++
+	return d.memos[d.lent-1]
 }
 
 // maxSteps bounds the instructions that are executed symbolically.
 const maxSteps = 1 << 26
 
 func (d *diagram) evaluation(p Program) *evaluation {
-	e := &evaluation{p: p, d: d, live: make([]uint32, len(p)+1), reads: make([]bool, len(p)+1), memo: map[memory]ref{}, mems: [][16]value{{}}}
+	e := &evaluation{p: p, d: d, live: make([]uint32, len(p)+1), reads: make([]bool, len(p)+1), memo: d.memo(), mems: [][16]value{{}}}
 	for i := len(p) - 1; i >= 0; i-- {
 		in := p[i]
 		join := func(off ...uint32) (m uint32) {
@@ -156,7 +166,7 @@ func (d *diagram) evaluation(p Program) *evaluation {
 	return e
 }
 
-// function evaluates the program for a box. If its calls must be told apart, it says where.
+// function evaluates the program for a box. If its calls must be told apart, it says where: this holds until the next box.
 func (e *evaluation) function(b box) (r ref, s *split, err error) {
 	e.box = b
 	e.boxes++
@@ -175,8 +185,7 @@ func (e *evaluation) function(b box) (r ref, s *split, err error) {
 		}
 	}()
 	if r = e.run(state{}); r == halted {
-		at := e.halt
-		return 0, &at, nil
+		return 0, &e.halt, nil
 	}
 	return r, nil, nil
 }
@@ -370,6 +379,16 @@ func (e *evaluation) run(s state) ref {
 				s.pc += int32(in.JT)
 				continue
 			}
+			if e.open(in, s.a) {
+				then, other := e.both(in, s)
+				switch {
+				case other == halted:
+					return halted
+				case min(e.d.top(then), e.d.top(other)) < e.d.level(s.a.word, 31):
+					return e.d.ite(e.test(in, s.a, s.x), then, other)
+				}
+				return e.d.compared(s.a.word, in.Code, in.K, then, other)
+			}
 			switch p := e.test(in, s.a, s.x); p {
 			case yes:
 				s.pc += int32(in.JT)
@@ -378,14 +397,7 @@ func (e *evaluation) run(s state) ref {
 			case halted:
 				return halted
 			default:
-				t, f := s, s
-				t.pc += int32(in.JT)
-				f.pc += int32(in.JF)
-				then := e.remembered(t)
-				if then == halted {
-					return halted
-				}
-				other := e.remembered(f)
+				then, other := e.both(in, s)
 				if other == halted {
 					return halted
 				}
@@ -393,6 +405,34 @@ func (e *evaluation) run(s state) ref {
 			}
 		}
 	}
+}
+
+// both is what the two outcomes of a jump come to; the second is halted if either is.
+func (e *evaluation) both(in Insn, s state) (then, other ref) {
+	t, f := s, s
+	t.pc += int32(in.JT)
+	f.pc += int32(in.JF)
+	if then = e.remembered(t); then == halted {
+		return halted, halted
+	}
+	return then, e.remembered(f)
+}
+
+// open reports whether a jump compares a whole word of the IP or the arguments with a constant so that both outcomes are possible. That
+// is known without the comparison's predicate, which takes longer to build than diagram.compared takes.
+func (e *evaluation) open(in Insn, a value) bool {
+	if e.d.weave || a.kind != masked || a.word < 2 || a.mask != 1<<32-1 {
+		return false
+	}
+	switch in.Code {
+	case jeqK:
+		return true
+	case jgtK:
+		return in.K != 1<<32-1
+	case jgeK:
+		return in.K != 0
+	}
+	return false
 }
 
 // remembered is run, once for each state.
@@ -415,7 +455,10 @@ func (e *evaluation) remembered(s state) ref {
 		}
 		s.mem = e.intern(m)
 	}
-	key := memory{state: s, half: e.box.half()}
+	key := memory{state: s}
+	if e.box.half() {
+		key.half = 1
+	}
 	if live>>2 != 0 || e.reads[s.pc] || s.a.kind == masked && s.a.word < 2 || s.x.kind == masked && s.x.word < 2 {
 		key.box = int32(e.boxes)
 	}

@@ -14,7 +14,7 @@ type FactKind uint8
 
 const (
 	KindNone   FactKind = iota
-	KindMode            // an inode's type and permission bits
+	KindMode            // an inode's type and permission bits; see ModeAsked
 	KindID              // a uid or gid of the initial user namespace
 	KindIDs             // two ids, uid<<32 | gid
 	KindCap             // a capability's number
@@ -56,6 +56,14 @@ type Info struct {
 	Man      string // man page and section
 	Long     string // the explanation of `story explain CODE`
 	Repro    string // shell commands that show it
+}
+
+// define adds a code with its words. A family of checks that has a file of its own (registry_….go) makes its codes with it:
+//
+//	var MountBusy = define(Info{ID: "MNT175", …})
+func define(i Info) Code {
+	registry = append(registry, i)
+	return Code(len(registry) - 1)
 }
 
 // String returns the code's name, "MNT001".
@@ -156,6 +164,12 @@ func wrap(s string, width int) string {
 	}
 	return b.String()
 }
+
+// ModeAsked puts what was asked of a mode (r 4, w 2, x 1) above its bits, as a fact of KindMode may hold it.
+func ModeAsked(mode uint64, asked uint8) uint64 { return mode&0xffff | uint64(asked)<<16 }
+
+// AskedOfMode returns what was asked of a mode, 0 where the fact does not say.
+func AskedOfMode(v uint64) uint16 { return uint16(v >> 16 & 7) }
 
 // FormatMode prints an inode's mode as stat(1) does for a person: "-0644", "d0755", "l0777".
 func FormatMode(v uint64) string {

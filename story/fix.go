@@ -12,7 +12,7 @@ const (
 // Edit is one change of the input, as an input offers it: it knows where to write it, not what it will do.
 type Edit struct {
 	ID      string // unique within one input, stable
-	Kind    string // yaml, profile, image, host, node, call: what is changed
+	Kind    string // yaml, profile, image, volume, host, node, process, call: what is changed
 	File    string
 	Line    int
 	Path    string // the field, the sysctl or the path of a file
@@ -20,6 +20,7 @@ type Edit struct {
 	Text    string // the change as a sentence: "drop readOnly on this mount"
 	Exposes string
 	Risk    Risk
+	Half    bool // alone it changes nothing that the check sees: another edit of the input goes with it
 	LastOut bool // privileged, Unconfined, ALL, uid 0: only where nothing else works
 	Do      any  // how to make it; for the input that offers it alone
 }
@@ -36,6 +37,7 @@ type Fix struct {
 	By       string   `json:"by,omitempty"` // who makes it where it is not the author of the input
 	Allows   int      `json:"allows"`       // how many calls of the probe corpus are allowed that were not
 	With     []Part   `json:"with,omitempty"`
+	Through  int      `json:"through,omitempty"` // of how many calls, one after another, all pass with it
 }
 
 // Part is a further edit that a Fix needs: without it the call is refused again.

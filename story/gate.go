@@ -90,10 +90,26 @@ const (
 	OpRemove       // remove a name
 	OpMount        // change a mount
 	OpReadWrite    // open for reading and writing
+	OpUnshare      // make a namespace
+	OpJoin         // enter a namespace
+	OpClone        // make a task
+	OpMap          // set up a user namespace's ids
+	OpSocket       // make a socket
+	OpBind         // give a socket an address
+	OpConnect      // connect a socket
+	OpListen       // wait for connections
+	OpSetopt       // set an option of a socket
+	OpSignal       // send a signal
+	OpTrace        // look into a process
+	OpSchedule     // change how a process is scheduled
+	OpLimit        // change what a process may use
+	OpSystem       // change what the whole machine shares
+	OpBecome       // change the task's credentials
 )
 
 var opNames = [...]string{"", "enter", "search", "lookup", "follow", "cross", "read", "write", "exec", "create", "stat",
-	"access", "copy-up", "open", "start", "setattr", "remove", "mount", "read+write"}
+	"access", "copy-up", "open", "start", "setattr", "remove", "mount", "read+write",
+	"unshare", "join", "clone", "map", "socket", "bind", "connect", "listen", "setsockopt", "signal", "trace", "schedule", "limit", "system", "credentials"}
 
 // String returns the operation's name as JSON prints it.
 func (o Op) String() string { return opNames[o] }

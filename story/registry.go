@@ -2,14 +2,15 @@ package story
 
 // registry holds the words of every code. The sentences are told about one object; what is in braces is filled in when a
 // Step becomes an Entry.
-var registry = [numCodes]Info{
+var registry = []Info{
+	numCodes: {}, // define appends behind it
 	SeccompFilter: {
 		ID: "SEC001", Gate: Seccomp, Title: "the task's seccomp filters judge the call's number and registers",
-		Denies: "the seccomp profile refuses {1}: {2}", Allows: "{1}  {0}: {2}", Refuses: "{1}  {0}: {2}",
+		Denies: "the seccomp profile refuses {1}: {2}", Allows: "{1}  {0}: {2}", Refuses: "{1}  {0}: {2}", Unknowns: "{1}  {0}: {2}; what its supervisor answers is not known",
 		Facts:    []FactInfo{{"filter", KindString}, {"syscall", KindString}, {"rule", KindString}},
 		Function: "__seccomp_filter", Errno: "what the filter's action carries, EPERM and ENOSYS mostly; kills give a signal", Releases: "since Linux 3.5; actions KILL_PROCESS and LOG since 4.14, USER_NOTIF since 5.0", Man: "seccomp(2)",
 		Long:  "Every filter that the task has installed or inherited runs on the syscall's number, the ABI and the six registers. The strictest answer wins: KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, USER_NOTIF, TRACE, LOG, ALLOW; among equal answers the newest filter's data counts. This happens before the syscall's own code looks at anything, so no path, mode or flag can matter yet, and pointers are compared as numbers: a filter cannot see a path.",
-		Note:  "a filter's refusal leaves no trace in the audit log unless the filter was installed with SECCOMP_FILTER_FLAG_LOG, which container runtimes don't set",
+		Note:  "the kernel records a kill by SECCOMP_RET_KILL_* in the audit log, any other refusal only if the filter was installed with SECCOMP_FILTER_FLAG_LOG, which container runtimes set only where the profile's flags name it",
 		Repro: "cat > /tmp/p.json <<'E'\n{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mkdir\",\"mkdirat\"],\"action\":\"SCMP_ACT_ERRNO\"}]}\nE\ndocker run --rm --security-opt seccomp=/tmp/p.json busybox mkdir /x",
 	},
 	SeccompNone: {
@@ -387,8 +388,8 @@ var registry = [numCodes]Info{
 		Repro: "unshare -Urm sh -c 'mount -t overlay -o lowerdir=/etc,upperdir=u,workdir=w o m; cat m/shadow'",
 	},
 	OverlayCopyUp: {
-		ID: "OVL003", Gate: Overlay, Title: "the file is copied to the upper layer before it is written", Allows: "{obj} copies up {0}", Unknowns: "whether {obj} has to be copied up is not known",
-		Facts: []FactInfo{{"bytes", KindBytes}, {"from", KindString}}, Function: "ovl_copy_up_flags", Errno: "ENOSPC, EDQUOT or EIO of the upper filesystem", Releases: "all", Man: "kernel.org/doc/html/latest/filesystems/overlayfs.html",
+		ID: "OVL003", Gate: Overlay, Title: "the file is copied to the upper layer before it is written", Allows: "{obj} copies up {0} from {1}: {2}", Unknowns: "whether {obj} has to be copied up is not known",
+		Facts: []FactInfo{{"bytes", KindBytes}, {"from", KindString}, {"what", KindString}}, Function: "ovl_copy_up_flags", Errno: "ENOSPC, EDQUOT or EIO of the upper filesystem", Releases: "all", Man: "kernel.org/doc/html/latest/filesystems/overlayfs.html",
 		Long: "Opening a lower file for writing copies it whole to the upper layer first, with the missing directories above it, even if nothing is written; O_TRUNC copies the attributes but no data. The copy goes away with the container.",
 	},
 	OverlayWhiteout: {
@@ -398,7 +399,7 @@ var registry = [numCodes]Info{
 		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w o m; rm m/f; ls -l u",
 	},
 	OverlayName: {
-		ID: "OVL005", Gate: Overlay, Title: "new files land in the upper layer", Allows: "{obj}/{0} is created in the upper layer",
+		ID: "OVL005", Gate: Overlay, Title: "new files land in the upper layer", Allows: "{obj}/{0} lands in the upper layer, and goes away with the container",
 		Facts: []FactInfo{{"name", KindString}}, Function: "ovl_create_object", Releases: "all", Man: "kernel.org/doc/html/latest/filesystems/overlayfs.html",
 		Long: "A new file is made in the upper layer, after the directories above it have been copied up; it goes away with the container.",
 	},
@@ -480,6 +481,7 @@ var registry = [numCodes]Info{
 	},
 	TextBusy: {
 		ID: "OTH014", Gate: Other, Title: "a program that runs cannot be written", Denies: "{obj} is being executed",
+		Unknowns: "whether some process executes {obj} is not known: only root in the initial PID namespace sees every process",
 		Function: "get_write_access", Errno: "ETXTBSY", Releases: "all", Man: "open(2)",
 		Long:  "A file that some process executes cannot be opened for writing.",
 		Repro: "cp /bin/sleep /tmp/s; /tmp/s 9 & echo x >> /tmp/s",
@@ -665,7 +667,7 @@ var registry = [numCodes]Info{
 	MountAPI: {
 		ID: "OTH026", Gate: Other, Title: "the mount itself", Unknowns: "the model does not know yet what the mount itself answers: {0}",
 		Facts: []FactInfo{{"operation", KindString}}, Function: "path_mount", Errno: "EINVAL, EPERM, EBUSY and others", Releases: "all", Man: "mount(2)",
-		Long: "Lookup, capability, new tmpfs, bind mounts and propagation flags are known; other filesystems, moves, unmounting and what locked mounts forbid are not modelled yet.",
+		Long: "What a filesystem itself answers is known only for those that need no device and no server; what lies on a device, what overlayfs makes of its layers, and the types that are not modelled decide for themselves.",
 	},
 	NotMountRoot: {
 		ID: "MNT011", Gate: Mount, Title: "the place must be a mount's root", Denies: "{obj} is no mount point",

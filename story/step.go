@@ -23,13 +23,14 @@ type Step struct {
 	Op      Op
 	Cred    uint8 // 0: the task; n: the mounter of the n-th overlay
 	Depth   uint8 // symbolic links followed so far
+	Hook    Hook  // where a security module was asked
 	Obj     Ref
 	Fact    [3]Origin // where the compared facts come from
 	Val     [3]uint64 // the compared facts, of the kinds that the Code's registry entry names
 }
 
 // Same reports whether two steps are the same occurrence of a check: the same code on the same object with the same
-// credential and operation.
+// credential, operation and hook.
 func (s *Step) Same(t *Step) bool {
-	return s.Code == t.Code && s.Obj == t.Obj && s.Cred == t.Cred && s.Op == t.Op
+	return s.Code == t.Code && s.Obj == t.Obj && s.Cred == t.Cred && s.Op == t.Op && s.Hook == t.Hook
 }

@@ -106,9 +106,13 @@ type Assumption struct {
 
 // Effect is what the call changes when it succeeds.
 type Effect struct {
-	Kind  string `json:"kind"` // created, removed, renamed, truncated, copied-up, opened, mode, owner, times
-	Path  string `json:"path"`
+	Kind  string `json:"kind"` // created, removed, renamed, truncated, copied-up, opened, mode, owner, times, namespace, id-map, name, socket, executed, credentials, task, ipc
+	Path  string `json:"path"` // empty for what is no file
 	Bytes *int64 `json:"bytes,omitempty"`
+	// Name is what of the credentials or of the task changes, as /proc/PID/status has it: Uid, CapEff, NoNewPrivs.
+	Name   string `json:"name,omitempty"`
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
 }
 
 // Finding is a remark on the input, with its place.

@@ -3,27 +3,29 @@ package syscalls
 import "strings"
 
 // Kind is the type of an argument.
-type Kind uint8
+type Kind uint16
 
 const (
-	Int     Kind = iota // a number
-	FD                  // a descriptor or AT_FDCWD
-	Path                // a path, copied from the task's memory
-	Text                // another string
-	Open                // open's flags, with the numbers of x86_64 on every ABI
-	Mode                // permission bits, with S_IF* for mknod
-	At                  // AT_* flags
-	Access              // R_OK, W_OK, X_OK
-	Eaccess             // faccessat2's flags
-	Rename              // RENAME_*
-	Mount               // MS_*
-	Umount              // MNT_*, UMOUNT_*
-	Clone               // CLONE_*
-	Statx               // STATX_*
-	How                 // openat2's structure
-	Out                 // an address that the kernel writes to
-	Pointer             // any other address
-	Times               // utimensat's two times
+	Int      Kind = iota // a number
+	FD                   // a descriptor or AT_FDCWD
+	Path                 // a path, copied from the task's memory
+	Text                 // another string
+	Open                 // open's flags, with the numbers of x86_64 on every ABI
+	Mode                 // permission bits, with S_IF* for mknod
+	At                   // AT_* flags
+	Access               // R_OK, W_OK, X_OK
+	Eaccess              // faccessat2's flags
+	Rename               // RENAME_*
+	Mount                // MS_*
+	Umount               // MNT_*, UMOUNT_*
+	Clone                // CLONE_*
+	Statx                // STATX_*
+	How                  // openat2's structure
+	Out                  // an address that the kernel writes to
+	Pointer              // any other address
+	Times                // utimensat's two times
+	Strings              // an array of strings, as execve takes
+	numKinds             // further ones are defined by families of calls
 )
 
 var kindSets = map[Kind]*flagSet{Open: openFlags, Mode: fileModes, At: atFlags, Access: accessModes, Eaccess: accessFlags, Rename: renameFlags,
@@ -38,6 +40,9 @@ type Arg struct {
 	Fault  bool
 	FDPath string    // 3</path>: the descriptor was declared to refer to this path
 	How    [3]uint64 // openat2's flags, mode and resolve; the nanoseconds of two times
+	Strs   []string  // of an array of strings
+	Fields []Field   // of a structure
+	Cut    bool      // not all of the structure or array was written
 	Absent bool      // optional and not written
 }
 
@@ -51,10 +56,10 @@ type Call struct {
 }
 
 // optional marks an argument that may be left out: a mode that no flag asks for, an address that only receives the answer.
-const optional = 0x80
+const optional = 1 << 15
 
 var kinds = map[string]Kind{"int": Int, "fd": FD, "path": Path, "text": Text, "open": Open, "mode": Mode, "at": At, "access": Access, "eaccess": Eaccess, "rename": Rename,
-	"mount": Mount, "umount": Umount, "clone": Clone, "statx": Statx, "how": How, "out": Out, "ptr": Pointer, "times": Times}
+	"mount": Mount, "umount": Umount, "clone": Clone, "statx": Statx, "how": How, "out": Out, "ptr": Pointer, "times": Times, "strings": Strings}
 
 // signature returns the types of a call's arguments, nil where the model does not know them.
 func signature(name string) []Kind {
@@ -84,8 +89,17 @@ var specs = map[string]string{
 	"symlink": "text path", "symlinkat": "text fd path", "chdir": "path", "fchdir": "fd", "chroot": "path", "truncate": "path int", "ftruncate": "fd int",
 	"chmod": "path mode", "fchmod": "fd mode", "fchmodat": "fd path mode", "fchmodat2": "fd path mode at",
 	"chown": "path int int", "lchown": "path int int", "fchown": "fd int int", "fchownat": "fd path int int at", "utimensat": "fd path times at?",
-	"mount": "text path text mount ptr?", "umount2": "path umount", "pivot_root": "path path", "unshare": "clone", "setns": "fd clone",
-	"execve": "path ptr? ptr?", "execveat": "fd path ptr? ptr? at?",
+	"mount": "text path text mount text?", "umount2": "path umount", "pivot_root": "path path", "unshare": "clone", "setns": "fd clone",
+	"execve": "path strings? strings?", "execveat": "fd path strings? strings? at?",
+}
+
+// address reports whether an argument of the kind is the address of something.
+func (k Kind) address() bool {
+	switch k {
+	case Path, Text, Data, How, Out, Pointer, Times, Strings:
+		return true
+	}
+	return layouts[k] != nil || arrays[k] != 0
 }
 
 // Registers returns the six registers that a seccomp filter sees, with a mask of those whose values are not known because
@@ -97,10 +111,14 @@ func (c *Call) Registers() (regs [6]uint64, unknown uint8) {
 		switch {
 		case a.Absent:
 			unknown |= 1 << i
-		case a.Kind == Path || a.Kind == Text || a.Kind == How || a.Kind == Out || a.Kind == Pointer || a.Kind == Times:
+		case a.Kind.address():
 			regs[i] = a.Val
 			if a.Val == 1 {
-				unknown |= 1 << i
+				if v, ok := c.symbolic(i); ok {
+					regs[i] = v
+				} else {
+					unknown |= 1 << i
+				}
 			}
 		case a.Kind == Open && c.ABI == ARM64:
 			regs[i] = permute(a.Val, true)

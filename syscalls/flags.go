@@ -17,6 +17,10 @@ type flagSet struct {
 	enum  []flag // one of these, in the bits of mask
 	mask  uint64
 	octal bool // what has no name is printed in octal
+
+	memory bool // an address may stand instead
+	loose  bool // a name that is not known here stands for a number that is not known
+	single bool // the value is one of enum, or a number
 }
 
 var openFlags = &flagSet{
@@ -88,6 +92,14 @@ func (s *flagSet) nearest(name string) []string {
 // text prints a value with its names, what is left over as a number.
 func (s *flagSet) text(v uint64) string {
 	var parts []string
+	if s.single {
+		for _, f := range s.enum {
+			if v == f.val {
+				return f.name
+			}
+		}
+		return strconv.FormatInt(int64(v), 10)
+	}
 	if s.mask != 0 {
 		for _, f := range s.enum {
 			if v&s.mask == f.val {

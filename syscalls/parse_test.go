@@ -24,7 +24,7 @@ func TestParsePrints(t *testing.T) {
 		`open(NULL, O_RDONLY)`:                                `open(NULL, O_RDONLY)`,
 		`open(0xdead, O_RDONLY)`:                              `open(0xdead, O_RDONLY)`,
 		`mknod("/d", S_IFCHR|0600, 0x103)`:                    `mknod("/d", S_IFCHR|0600, 259)`,
-		`add_key("user", "name", "payload", 7, -3)`:           `add_key("user", "name", "payload", 7, -3)`,
+		`add_key("user", "name", "payload", 7, -3)`:           `add_key("user", "name", "payload", 7, KEY_SPEC_SESSION_KEYRING)`,
 		`getpid()`:      `getpid()`,
 		`open("/x", 3)`: `open("/x", O_ACCMODE)`,
 	} {

@@ -44,9 +44,12 @@ func (a *Arg) String() string {
 			s += "<" + quote(a.FDPath, '>') + ">"
 		}
 		return s
-	case Path, Text:
+	case Path, Text, Data:
 		if a.Fault {
 			return address(a.Val)
+		}
+		if a.Cut {
+			return `"` + quote(a.Str, '"') + `"...`
 		}
 		return `"` + quote(a.Str, '"') + `"`
 	case How:
@@ -80,7 +83,30 @@ func (a *Arg) String() string {
 		}
 		return strconv.FormatInt(int64(a.Val), 10)
 	}
+	if a.Kind == Strings || layouts[a.Kind] != nil || arrays[a.Kind] != 0 {
+		return a.compound()
+	}
 	return kindSets[a.Kind].text(a.Val)
+}
+
+// compound prints an array of strings or a structure.
+func (a *Arg) compound() string {
+	switch l := layouts[a.Kind]; {
+	case a.Fault:
+		return address(a.Val)
+	case l != nil:
+		return l.string(a)
+	case arrays[a.Kind] != 0:
+		return a.numbersText()
+	}
+	var parts []string
+	for _, s := range a.Strs {
+		parts = append(parts, `"`+quote(s, '"')+`"`)
+	}
+	if a.Cut {
+		parts = append(parts, "...")
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
 }
 
 func address(v uint64) string {

@@ -26,8 +26,12 @@ type Report struct {
 	ByGate        map[string]Tally `json:"byGate"`
 	ByOracle      map[string]Tally `json:"byOracle"`
 	ByAction      map[string]Tally `json:"byAction"`
-	Skipped       []string         `json:"skipped"` // oracles that could not be asked, with the reason
+	Mutants       map[string]bool  `json:"mutants,omitempty"` // changes of the model that a call can tell from it; true: a performed one has
+	Skipped       []string         `json:"skipped"`           // oracles that could not be asked, with the reason
 	Interrupted   bool             `json:"interrupted"`
+	NextRound     uint64           `json:"nextRound"`   // where another run of the same seed goes on
+	NotReached    []string         `json:"notReached"`  // calls that no case has made
+	OnlyRefused   []string         `json:"onlyRefused"` // calls that were made only where they are refused, each with the reason
 	Found         []Disagreement   `json:"found"`
 }
 
@@ -49,7 +53,19 @@ type Disagreement struct {
 // NewReport returns an empty report.
 func NewReport(area string, seed uint64) *Report {
 	return &Report{SchemaVersion: "1", Area: area, Seed: seed, ByCall: map[string]Tally{}, ByErrno: map[string]Tally{}, ByGate: map[string]Tally{}, ByOracle: map[string]Tally{}, ByAction: map[string]Tally{},
-		Skipped: []string{}, Found: []Disagreement{}}
+		Skipped: []string{}, NotReached: []string{}, OnlyRefused: []string{}, Found: []Disagreement{}}
+}
+
+// reach says which of an area's calls were made; routes are those, with the reason for each that is made only where it is refused.
+func (r *Report) reach(routes map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(routes)) {
+		if r.ByCall[name].Total == 0 {
+			r.NotReached = append(r.NotReached, name)
+		}
+		if why := routes[name]; why != "" {
+			r.OnlyRefused = append(r.OnlyRefused, name+": "+why)
+		}
+	}
 }
 
 // Tick counts one comparison under a key.
@@ -68,6 +84,15 @@ func (r *Report) Disagree(d Disagreement) {
 	r.Found = append(r.Found, d)
 }
 
+// Mutant enters a change of the model that a case can tell from it; found says that the case was performed, and that the model as
+// it is was right.
+func (r *Report) Mutant(name string, found bool) {
+	if r.Mutants == nil {
+		r.Mutants = map[string]bool{}
+	}
+	r.Mutants[name] = r.Mutants[name] || found
+}
+
 func (r *Report) add(o *Report) {
 	r.Count += o.Count
 	r.Denials += o.Denials
@@ -78,6 +103,9 @@ func (r *Report) add(o *Report) {
 	r.Fixes += o.Fixes
 	r.FixesFailed += o.FixesFailed
 	r.Found = append(r.Found, o.Found...)
+	for m, found := range o.Mutants {
+		r.Mutant(m, found)
+	}
 	for _, m := range []struct{ to, from map[string]Tally }{{r.ByCall, o.ByCall}, {r.ByErrno, o.ByErrno}, {r.ByGate, o.ByGate}, {r.ByOracle, o.ByOracle}, {r.ByAction, o.ByAction}} {
 		for k, t := range m.from {
 			m.to[k] = Tally{m.to[k].Total + t.Total, m.to[k].Denied + t.Denied}
@@ -85,10 +113,31 @@ func (r *Report) add(o *Report) {
 	}
 }
 
+// mutants says how many changes of the model the cases have found, and which not.
+func (r *Report) mutants(b *strings.Builder) {
+	if len(r.Mutants) == 0 {
+		return
+	}
+	var missed []string
+	for m, found := range r.Mutants {
+		if !found {
+			missed = append(missed, m)
+		}
+	}
+	slices.Sort(missed)
+	fmt.Fprintf(b, "  %d mutants that a call tells from the model, %d of them found (%.1f %%)\n", len(r.Mutants), len(r.Mutants)-len(missed), 100-100*float64(len(missed))/float64(len(r.Mutants)))
+	for _, m := range missed {
+		fmt.Fprintf(b, "    not found: %s\n", m)
+	}
+}
+
 // Text prints the report as tables.
 func (r *Report) Text(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: seed %d, %d evaluations, %d denials, %d undetermined, %d disagreements\n", r.Area, r.Seed, r.Count, r.Denials, r.Undetermined, r.Disagreements)
+	if r.GateChecked+r.Fixes > 0 {
+		fmt.Fprintf(&b, "  %d refusals performed again with the deciding fact relaxed, %d of them not as predicted; %d fixes performed, %d of them in vain\n", r.GateChecked, r.GateWrong, r.Fixes, r.FixesFailed)
+	}
 	for _, t := range []struct {
 		name string
 		m    map[string]Tally
@@ -117,11 +166,18 @@ func (r *Report) Text(w io.Writer) error {
 			fmt.Fprintf(&b, "    %-32s %10d %10d\n", fmt.Sprintf("%d others", len(keys)-most), rest.Total, rest.Denied)
 		}
 	}
+	if len(r.NotReached) > 0 {
+		fmt.Fprintf(&b, "  %d routes not reached: %s\n", len(r.NotReached), strings.Join(r.NotReached, " "))
+	}
+	r.mutants(&b)
+	for _, s := range r.OnlyRefused {
+		fmt.Fprintf(&b, "  made only where it is refused: %s\n", s)
+	}
 	for _, s := range r.Skipped {
 		fmt.Fprintf(&b, "  skipped: %s\n", s)
 	}
 	if r.Interrupted {
-		b.WriteString("  interrupted: the figures are those of the rounds that were made\n")
+		fmt.Fprintf(&b, "  interrupted: the figures are those of the rounds that were made; --seed %d --first %d goes on\n", r.Seed, r.NextRound)
 	}
 	for _, d := range r.Found {
 		fmt.Fprintf(&b, "\nDISAGREE in round %d with %s: the model says %s, it answers %s\n%s\n", d.Round, d.Oracle, d.Model, d.Answer, strings.TrimRight(d.Repeat, "\n"))

@@ -20,7 +20,14 @@ import (
 type Area struct {
 	Name  string
 	Skips func() []string // which oracles cannot be asked here, each with the reason
+	Able  func() error    // why nothing can be asked here; nil: something can
 	Start func() (Worker, error)
+	Count uint64 // evaluations where nobody says how many; 0: 20000
+	// Routes are the calls that random cases ought to reach, with the reason for each that is made only where it is refused; nil:
+	// the area has no calls of its own.
+	Routes func() map[string]string
+	// Replay repeats a case that was printed and returns what the model says and what the oracle answers; nil: the area has none.
+	Replay func(text []byte) (model, answer string, err error)
 }
 
 // Worker makes rounds, one after another.
@@ -29,12 +36,17 @@ type Worker interface {
 	Close()
 }
 
+// Mutator is a worker whose area can judge its cases.
+type Mutator interface{ Mutate() }
+
 // Options of a run.
 type Options struct {
 	Seed    uint64
 	Count   uint64 // evaluations that are asked for; the last rounds are finished
 	Workers int    // 0: as many as there are processors
 	Round   *uint64
+	First   uint64 // the round to begin with, as an earlier run's report names it
+	Mutate  bool   // the cases are judged too: would they notice that a check of the model is missing or stands elsewhere?
 }
 
 // MaxFound is how many disagreements end a run.
@@ -54,6 +66,7 @@ func Run(ctx context.Context, a Area, o Options) (*Report, error) {
 		total.Skipped = append(total.Skipped, a.Skips()...)
 	}
 	var next, counted, found atomic.Uint64
+	next.Store(o.First)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var errs []error
@@ -66,6 +79,11 @@ func Run(ctx context.Context, a Area, o Options) (*Report, error) {
 			return err
 		}
 		defer w.Close()
+		if m, ok := w.(Mutator); ok && o.Mutate {
+			m.Mutate()
+		} else if o.Mutate {
+			return fmt.Errorf("the area %s has no mutants", a.Name)
+		}
 		r := NewReport(a.Name, o.Seed)
 		defer func() { mu.Lock(); total.add(r); mu.Unlock() }()
 		for !done() {
@@ -100,5 +118,9 @@ func Run(ctx context.Context, a Area, o Options) (*Report, error) {
 	}
 	wg.Wait()
 	total.Interrupted = ctx.Err() != nil
+	total.NextRound = next.Load()
+	if a.Routes != nil {
+		total.reach(a.Routes())
+	}
 	return total, errors.Join(errs...)
 }

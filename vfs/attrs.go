@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"syscallstory/check"
-	"syscallstory/cred"
 	"syscallstory/kernel"
 	"syscallstory/mount"
 	"syscallstory/namei"
@@ -10,10 +9,9 @@ import (
 	"syscallstory/world"
 )
 
-// Capable is ns_capable: the capability in a user namespace, the task's own or one above or below it.
-func Capable(c *check.Check, ns world.UserNSID, want kernel.Cap, p world.Path, op story.Op) story.Errno {
-	cr := c.Cred
-	return capability(c, cred.Capable(c.W, cr, ns, want), ns, want, p, op)
+// Capable is ns_capable: the capability in a user namespace, the task's own or one above or below it; in says why in that one.
+func Capable(c *check.Check, ns world.UserNSID, in check.Realm, want kernel.Cap, p world.Path, op story.Op) story.Errno {
+	return capability(c, capable(c, ns, want, in), ns, want, p, op)
 }
 
 // capability turns the answer to a capability check into a step.
@@ -34,11 +32,6 @@ func capability(c *check.Check, a kernel.Answer, ns world.UserNSID, want kernel.
 	return c.Deny(s)
 }
 
-// capableWrt is capable_wrt_inode_uidgid.
-func capableWrt(c *check.Check, uid world.KUID, gid world.KGID, want kernel.Cap) kernel.Answer {
-	return cred.CapableWrtInode(c.W, c.Cred, uid, gid, want)
-}
-
 // mapped refuses a file whose ids cannot be expressed through its mount: EOVERFLOW.
 func mapped(c *check.Check, p world.Path, op story.Op) story.Errno {
 	ino := c.W.FS.I(p.Dentry)
@@ -51,20 +44,29 @@ func mapped(c *check.Check, p world.Path, op story.Op) story.Errno {
 
 // fixed refuses to change the attributes of an immutable or append-only file (may_setattr).
 func fixed(c *check.Check, p world.Path, which world.Attr) story.Errno {
-	ino := c.W.FS.I(p.Dentry)
+	ino := c.Inode(p.Dentry)
 	if ino.Attr&which == 0 {
 		return 0
 	}
 	return c.Deny(story.Step{Code: story.FixedAttributes, Errno: story.EPERM, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}})
 }
 
+// timesSet are times that are not the present.
+const timesSet = "times set"
+
 // changed is what follows where every check has passed: overlayfs copies the object up (ovl_setattr). Without a kind nothing
 // but the time of the change is written.
 func changed(c *check.Check, p world.Path, kind string) story.Errno {
 	if ops := c.Ops[c.W.FS.I(p.Dentry).SB]; ops != nil {
-		if err := ops.CopyUp(c, p, false); err != 0 {
+		if err := ops.CopyUp(c, p, check.CopyAttributes); err != 0 {
 			return err
 		}
+		if err := mounterSets(c, p, kind); err != 0 {
+			return err
+		}
+	}
+	if kind == timesSet {
+		kind = "times"
 	}
 	if c.Recording() && kind != "" {
 		c.Effect(story.Effect{Kind: kind, Path: c.W.PathText(p)})
@@ -131,7 +133,7 @@ func Chmod(c *check.Check, t Target, mode uint64) story.Errno {
 	if err := mount.WantWrite(c, p, story.OpSetattr); err != 0 {
 		return err
 	}
-	if err := c.LSM.Change(c, p, story.OpSetattr); err != 0 {
+	if err := c.LSM.PathChmod(c, p); err != 0 {
 		return err
 	}
 	if err := fixed(c, p, world.AttrImmutable|world.AttrAppend); err != 0 {
@@ -146,6 +148,9 @@ func Chmod(c *check.Check, t Target, mode uint64) story.Errno {
 		c.Unknown(s)
 	}
 	if err := mapped(c, p, story.OpSetattr); err != 0 {
+		return err
+	}
+	if err := c.LSM.InodeSetattr(c, p); err != 0 {
 		return err
 	}
 	if err := ownerOrCapable(c, p, story.OwnerOnly); err != 0 {
@@ -231,13 +236,14 @@ func Utimes(c *check.Check, t Target, times Times) story.Errno {
 	if err := mapped(c, p, story.OpSetattr); err != 0 {
 		return err
 	}
-	if err := c.LSM.Change(c, p, story.OpSetattr); err != 0 {
+	if err := c.LSM.InodeSetattr(c, p); err != 0 {
 		return err
 	}
 	if !times.Lost && !times.now() {
 		if err := ownerOrCapable(c, p, story.OwnerOnly); err != 0 {
 			return err
 		}
+		return changed(c, p, timesSet)
 	}
 	return changed(c, p, "times")
 }
@@ -251,7 +257,7 @@ func touch(c *check.Check, p world.Path) story.Errno {
 	uid, _ := ids(c.W, p, ino)
 	a := kernel.NotKnown
 	if ino.Known&world.KnownOwner != 0 {
-		a = cred.OwnerOrCapable(c.W, c.Cred, uid)
+		a = ownerOr(c, uid)
 	}
 	switch a {
 	case kernel.Yes:

@@ -43,10 +43,10 @@ func Chdir(c *check.Check, t Target, root bool) story.Errno {
 		return err
 	}
 	if root {
-		if err := Capable(c, c.Cred.UserNS, kernel.CapSysChroot, p, story.OpEnter); err != 0 {
+		if err := Capable(c, c.Cred.UserNS, check.RealmOwn, kernel.CapSysChroot, p, story.OpEnter); err != 0 {
 			return err
 		}
-		if err := c.LSM.Change(c, p, story.OpEnter); err != 0 {
+		if err := c.LSM.PathChroot(c, p); err != 0 {
 			return err
 		}
 	}
@@ -77,9 +77,9 @@ func Readlink(c *check.Check, t Target, size int64) story.Errno {
 		c.Unknown(s)
 	case !ino.Is(world.TypeLink):
 		return c.Refuse(s)
-	case ino.Magic: // proc_pid_readlink has a check of its own
-		c.Unknown(story.Step{Code: story.SymlinkMagic, Errno: story.EACCES, Op: story.OpRead, Obj: n.Path.Ref()})
-		c.MayEnd(story.ENOENT)
 	}
-	return c.LSM.Change(c, n.Path, story.OpRead)
+	if e := c.LSM.InodeReadlink(c, n.Path); e != 0 {
+		return e
+	}
+	return readMagic(c, n.Path)
 }

@@ -12,7 +12,7 @@ import (
 // followed only if the task or the directory's owner owns it.
 func (Hooks) FollowLink(c *check.Check, link, dir world.Path) story.Errno {
 	fs := c.W.FS
-	li, di := fs.I(link.Dentry), fs.I(dir.Dentry)
+	li, di := fs.I(link.Dentry), c.Inode(dir.Dentry)
 	sys := c.W.Sysctl(kernel.ProtectedSymlinks)
 	if sys.Known() && sys.V == 0 {
 		return 0
@@ -47,7 +47,7 @@ func (Hooks) SymlinkMount(c *check.Check, link world.Path) story.Errno {
 // mayCreateInSticky is may_create_in_sticky: fs.protected_regular and fs.protected_fifos for O_CREAT on what exists.
 func mayCreateInSticky(c *check.Check, p, dir world.Path) story.Errno {
 	fs := c.W.FS
-	ino, di := fs.I(p.Dentry), fs.I(dir.Dentry)
+	ino, di := fs.I(p.Dentry), c.Inode(dir.Dentry)
 	if dir == (world.Path{}) || di.Known&world.KnownPerm != 0 && di.Mode&0o1000 == 0 {
 		return 0
 	}

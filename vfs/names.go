@@ -5,6 +5,7 @@ import (
 	"syscallstory/kernel"
 	"syscallstory/mount"
 	"syscallstory/namei"
+	"syscallstory/overlay"
 	"syscallstory/story"
 	"syscallstory/world"
 )
@@ -16,10 +17,19 @@ type entry struct {
 	name   string
 	dentry world.DentryID // 0: missing
 	unsure bool           // whether it exists is not known
+	taken  story.Errno    // what a name that exists is answered with; 0: EEXIST
 }
 
 // path is the place of the name.
 func (e *entry) path() world.Path { return world.Path{Mount: e.dir.Mount, Dentry: e.dentry} }
+
+// place is path, or nothing where the name is missing.
+func (e *entry) place() world.Path {
+	if e.dentry == 0 {
+		return world.Path{}
+	}
+	return e.path()
+}
 
 // parent is filename_parentat: the directory of a path's last component, which is not looked up yet.
 func (e *entry) parent(c *check.Check, t Target) story.Errno {
@@ -57,13 +67,17 @@ func (e *entry) create(c *check.Check, t Target, dir bool) story.Errno {
 	if err := e.parent(c, t); err != 0 {
 		return err
 	}
+	taken := e.taken
+	if taken == 0 {
+		taken = story.EEXIST
+	}
 	if e.walk.LastType != namei.LastNorm {
-		return e.special(c, story.EEXIST, story.OpCreate)
+		return e.special(c, taken, story.OpCreate)
 	}
 	if err := e.find(c); err != 0 {
 		return err
 	}
-	s := story.Step{Code: story.NameExists, Errno: story.EEXIST, Op: story.OpCreate, Obj: e.dir.Ref()}
+	s := story.Step{Code: story.NameExists, Errno: taken, Op: story.OpCreate, Obj: e.dir.Ref()}
 	if c.Recording() {
 		s.Val[0] = c.Word(e.name)
 	}
@@ -112,6 +126,11 @@ func (e *entry) made(c *check.Check, mode uint16) story.Errno {
 			return err
 		}
 	}
+	if mode&world.TypeMask == world.TypeDir {
+		if err := overlay.NewDirectory(c, e.dir, e.name); err != 0 {
+			return err
+		}
+	}
 	c.Opened = check.Opened{Path: e.dir, Name: e.name, Mode: mode}
 	e.effect(c, "created")
 	return 0
@@ -134,13 +153,16 @@ func Mkdir(c *check.Check, t Target, mode uint64) story.Errno {
 	if err := e.create(c, t, true); err != 0 {
 		return err
 	}
-	if err := c.LSM.Change(c, e.dir, story.OpCreate); err != 0 {
+	if err := c.LSM.PathMkdir(c, e.dir); err != 0 {
 		return err
 	}
 	if err := mayCreate(c, e.dir); err != 0 {
 		return err
 	}
 	if err := operation(c, e.dir); err != 0 {
+		return err
+	}
+	if err := c.LSM.InodeMkdir(c, e.dir); err != 0 {
 		return err
 	}
 	return e.made(c, world.TypeDir|uint16(mode&0o1777))
@@ -162,7 +184,7 @@ func Mknod(c *check.Check, t Target, mode, dev uint64) story.Errno {
 	if err := e.create(c, t, false); err != 0 {
 		return err
 	}
-	if err := c.LSM.Change(c, e.dir, story.OpCreate); err != 0 {
+	if err := c.LSM.PathMknod(c, e.dir, typ); err != 0 {
 		return err
 	}
 	if err := mayCreate(c, e.dir); err != 0 {
@@ -170,7 +192,7 @@ func Mknod(c *check.Check, t Target, mode, dev uint64) story.Errno {
 	}
 	device := typ == world.TypeChar || typ == world.TypeBlk
 	if device && !(typ == world.TypeChar && dev == 0) { // 0:0 is overlayfs's whiteout
-		if err := Capable(c, 0, kernel.CapMknod, e.dir, story.OpCreate); err != 0 {
+		if err := Capable(c, 0, check.RealmInitial, kernel.CapMknod, e.dir, story.OpCreate); err != 0 {
 			return err
 		}
 	}
@@ -185,6 +207,15 @@ func Mknod(c *check.Check, t Target, mode, dev uint64) story.Errno {
 		if err := devicesMake(c, e.dir, typ, major, minor); err != 0 {
 			return err
 		}
+	}
+	err := story.Errno(0)
+	if typ == world.TypeReg { // vfs_create
+		err = c.LSM.InodeCreate(c, e.dir)
+	} else {
+		err = c.LSM.InodeMknod(c, e.dir)
+	}
+	if err != 0 {
+		return err
 	}
 	return e.made(c, typ|uint16(mode&0o7777))
 }
@@ -222,7 +253,7 @@ func Symlink(c *check.Check, body string, null bool, t Target) story.Errno {
 	if err := e.create(c, t, false); err != 0 {
 		return err
 	}
-	if err := c.LSM.Change(c, e.dir, story.OpCreate); err != 0 {
+	if err := c.LSM.PathSymlink(c, e.dir); err != 0 {
 		return err
 	}
 	if err := mayCreate(c, e.dir); err != 0 {
@@ -231,13 +262,16 @@ func Symlink(c *check.Check, body string, null bool, t Target) story.Errno {
 	if err := operation(c, e.dir); err != 0 {
 		return err
 	}
+	if err := c.LSM.InodeSymlink(c, e.dir); err != 0 {
+		return err
+	}
 	return e.made(c, world.TypeLink|0o777)
 }
 
 // mayDelete is may_delete: what the directory and the victim say to the removal of a name.
 func mayDelete(c *check.Check, e *entry, isdir bool) story.Errno {
-	fs, dir, victim := c.W.FS, e.dir, e.path()
-	ino, di := fs.I(victim.Dentry), fs.I(dir.Dentry)
+	dir, victim := e.dir, e.path()
+	ino, di := c.Inode(victim.Dentry), c.Inode(dir.Dentry)
 	if err := mapped(c, victim, story.OpRemove); err != 0 {
 		return err
 	}
@@ -284,7 +318,7 @@ func kindOf(c *check.Check, victim world.Path, isdir bool) story.Errno {
 // the victim.
 func sticky(c *check.Check, dir, victim world.Path) story.Errno {
 	fs := c.W.FS
-	ino, di := fs.I(victim.Dentry), fs.I(dir.Dentry)
+	ino, di := fs.I(victim.Dentry), c.Inode(dir.Dentry)
 	if di.Known&world.KnownPerm != 0 && di.Mode&0o1000 == 0 {
 		return 0
 	}
@@ -313,9 +347,10 @@ func sticky(c *check.Check, dir, victim world.Path) story.Errno {
 	return c.Deny(s)
 }
 
-// local refuses a mount point of the task's own mount namespace.
+// local refuses what is a mount point in the task's own mount namespace (is_local_mountpoint), wherever its filesystem is
+// mounted: a directory that is seen through another bind counts too.
 func local(c *check.Check, p world.Path) story.Errno {
-	if c.W.MountedAt(p) == 0 {
+	if !c.W.MountPoint(p.Dentry, c.W.Task.MountNS) {
 		return 0
 	}
 	return c.Refuse(story.Step{Code: story.MountPoint, Errno: story.EBUSY, Op: story.OpRemove, Obj: p.Ref()})
@@ -324,11 +359,15 @@ func local(c *check.Check, p world.Path) story.Errno {
 // removed is what follows where every check has passed.
 func (e *entry) removed(c *check.Check) story.Errno {
 	if ops := c.Ops[c.W.FS.I(e.dir.Dentry).SB]; ops != nil { // a whiteout takes its place in the upper layer
-		if err := ops.CopyUp(c, e.dir, false); err != 0 {
+		if err := ops.CopyUp(c, e.dir, check.CopyAttributes); err != 0 {
+			return err
+		}
+		if err := ops.Remove(c, e.path()); err != 0 {
 			return err
 		}
 	}
-	c.Removed = check.Removed{Path: e.path()}
+	c.Removed = check.Removed{Path: e.path(), Unseen: overlay.Unseen(c, e.path())}
+	overlay.Leaves(c, e.path(), c.Removed.Unseen)
 	e.effect(c, "removed")
 	return 0
 }
@@ -348,13 +387,16 @@ func Unlink(c *check.Check, t Target) story.Errno {
 	if e.walk.Slash {
 		return e.slash(c)
 	}
-	if err := c.LSM.Change(c, e.dir, story.OpRemove); err != 0 {
+	if err := c.LSM.PathUnlink(c, e.dir, e.path()); err != 0 {
 		return err
 	}
 	if err := mayDelete(c, &e, false); err != 0 {
 		return err
 	}
 	if err := local(c, e.path()); err != 0 {
+		return err
+	}
+	if err := c.LSM.InodeUnlink(c, e.dir, e.path()); err != 0 {
 		return err
 	}
 	return e.removed(c)
@@ -404,7 +446,7 @@ func Rmdir(c *check.Check, t Target) story.Errno {
 	if err := e.toRemove(c); err != 0 {
 		return err
 	}
-	if err := c.LSM.Change(c, e.dir, story.OpRemove); err != 0 {
+	if err := c.LSM.PathRmdir(c, e.dir, e.path()); err != 0 {
 		return err
 	}
 	if err := mayDelete(c, &e, true); err != 0 {
@@ -413,22 +455,41 @@ func Rmdir(c *check.Check, t Target) story.Errno {
 	if err := local(c, e.path()); err != 0 {
 		return err
 	}
-	if err := empty(c, e.path()); err != 0 {
+	if err := c.LSM.InodeRmdir(c, e.dir, e.path()); err != 0 {
+		return err
+	}
+	if err := empty(c, e.path(), false); err != 0 {
 		return err
 	}
 	return e.removed(c)
 }
 
-// empty is the filesystem's own look at what a directory holds.
-func empty(c *check.Check, p world.Path) story.Errno {
-	s := story.Step{Code: story.NotEmpty, Errno: story.ENOTEMPTY, Op: story.OpRemove, Obj: p.Ref(), Fact: [3]story.Origin{c.W.FS.I(p.Dentry).At}}
-	switch c.W.FS.Empty(p.Dentry) {
+// empty is the filesystem's own look at what a directory holds. A directory of an overlay that is in the upper layer alone is
+// removed there as it is: a whiteout that hides nothing is in the way. replaced: another directory takes its name.
+func empty(c *check.Check, p world.Path, replaced bool) story.Errno {
+	fs := c.W.FS
+	s := story.Step{Code: story.NotEmpty, Errno: story.ENOTEMPTY, Op: story.OpRemove, Obj: p.Ref(), Fact: [3]story.Origin{fs.I(p.Dentry).At}}
+	if merged := fs.I(p.Dentry).Layers; len(merged) > 0 {
+		if !overlay.Cleared(c, p, replaced) {
+			if fs.Empty(merged[0]) == kernel.No {
+				return c.Refuse(s)
+			}
+			return 0
+		}
+		if err := overlay.Read(c, p); err != 0 {
+			return err
+		}
+		if overlay.Empty(fs, p.Dentry) == kernel.No {
+			return c.Refuse(s)
+		}
+	}
+	switch fs.Empty(p.Dentry) {
 	case kernel.No:
 		return c.Refuse(s)
 	case kernel.NotKnown:
 		c.Unknown(s)
 	}
-	return 0
+	return overlay.Clear(c, p)
 }
 
 // Invalid refuses arguments before anything is looked up.

@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"syscallstory/check"
-	"syscallstory/cred"
 	"syscallstory/kernel"
 	"syscallstory/mount"
 	"syscallstory/namei"
@@ -86,7 +85,7 @@ func Open(c *check.Check, how How) story.Errno {
 	case o.flags&OPath != 0:
 		var n namei.Walk
 		e := n.At(c, how.DFD, how.Path, o.lookup)
-		c.Opened.Path, c.Opened.Flags = n.Path, o.flags
+		c.Opened.Path, c.Opened.Flags = n.Path, o.flags|how.Flags&OCloexec
 		return e
 	}
 	return o.pathOpenat(c, how)
@@ -181,13 +180,16 @@ func (o *open) build(c *check.Check, how How) story.Errno {
 }
 
 // freeDescriptor is get_unused_fd_flags.
-func freeDescriptor(c *check.Check) story.Errno {
+func freeDescriptor(c *check.Check) story.Errno { return freeDescriptors(c, 1) }
+
+// freeDescriptors asks for several.
+func freeDescriptors(c *check.Check, n int) story.Errno {
 	t := &c.W.Task
 	s := story.Step{Code: story.FileTable, Errno: story.EMFILE, Op: story.OpOpen, Fact: [3]story.Origin{t.OpenFDs.At, t.NoFile.At}, Val: [3]uint64{uint64(t.OpenFDs.V), uint64(t.NoFile.V)}}
 	switch {
 	case !t.OpenFDs.Known() || !t.NoFile.Known():
 		c.Unknown(s)
-	case t.OpenFDs.V >= t.NoFile.V:
+	case t.OpenFDs.V+n > t.NoFile.V:
 		return c.Deny(s)
 	}
 	return 0
@@ -227,11 +229,11 @@ func (o *open) tmpfile(c *check.Check, how How) story.Errno {
 		c.Unknown(s)
 	}
 	if ops := c.Ops[c.W.FS.I(n.Path.Dentry).SB]; ops != nil { // ovl_tmpfile
-		if e := ops.CopyUp(c, n.Path, false); e != 0 {
+		if e := ops.CopyUp(c, n.Path, check.CopyAttributes); e != 0 {
 			return e
 		}
 	}
-	return c.LSM.FileOpen(c, n.Path)
+	return c.LSM.FileOpen(c, n.Path, o.mode()|check.NewFile)
 }
 
 // pathOpenat is path_openat's loop: walk to the last component, look it up or make it, follow it if it is a link.
@@ -300,7 +302,7 @@ func (o *open) create(c *check.Check, n *namei.Walk) story.Errno {
 	if e := mount.WantWrite(c, dir, story.OpCreate); e != 0 {
 		return e
 	}
-	if e := c.LSM.PathMknod(c, dir); e != 0 {
+	if e := c.LSM.PathMknod(c, dir, world.TypeReg); e != 0 {
 		return e
 	}
 	if e := mayMapTask(c, dir, kernel.Yes); e != 0 {
@@ -364,10 +366,13 @@ func mayMapTask(c *check.Check, dir world.Path, asks kernel.Answer) story.Errno 
 
 // finish is do_open.
 func (o *open) finish(c *check.Check, how How, n *namei.Walk, dir world.Path) story.Errno {
-	c.Opened.Path, c.Opened.Flags = n.Path, o.flags
+	c.Opened.Path, c.Opened.Flags = n.Path, o.flags|how.Flags&OCloexec
 	if o.created {
 		c.Opened.Name, c.Opened.Mode = n.Last, uint16(how.Mode&0o7777)
-		return c.LSM.FileOpen(c, n.Path)
+		if e := c.LSM.FileOpen(c, n.Path, o.mode()|check.NewFile); e != 0 || o.flags&ODirect == 0 {
+			return e
+		}
+		return canDirectIO(c, n.Path, world.TypeReg) // a new file stays where it cannot be opened
 	}
 	if e := n.Complete(c); e != 0 {
 		return e
@@ -407,7 +412,7 @@ func (o *open) finish(c *check.Check, how How, n *namei.Walk, dir world.Path) st
 
 // mayOpen is may_open.
 func (o *open) mayOpen(c *check.Check, p world.Path) story.Errno {
-	ino := c.W.FS.I(p.Dentry)
+	ino := c.Inode(p.Dentry)
 	at := [3]story.Origin{ino.At}
 	flags := o.flags
 	switch {
@@ -424,6 +429,9 @@ func (o *open) mayOpen(c *check.Check, p world.Path) story.Errno {
 		if o.acc&check.MayWrite != 0 {
 			return c.Refuse(story.Step{Code: story.OpenDirectoryWrite, Errno: story.EISDIR, Op: story.OpWrite, Obj: p.Ref(), Fact: at})
 		}
+		if o.acc&check.MayExec != 0 {
+			return c.Refuse(story.Step{Code: story.DirectoryExec, Errno: story.EACCES, Op: story.OpExec, Obj: p.Ref(), Fact: at})
+		}
 	case ino.Is(world.TypeChar), ino.Is(world.TypeBlk):
 		if e := mount.MayOpenDev(c, p); e != 0 {
 			return e
@@ -431,6 +439,14 @@ func (o *open) mayOpen(c *check.Check, p world.Path) story.Errno {
 		flags &^= OTrunc
 	case ino.Is(world.TypeFIFO), ino.Is(world.TypeSock):
 		flags &^= OTrunc
+	}
+	if o.acc&check.MayExec != 0 {
+		if ino.Known&world.KnownType != 0 && !ino.Is(world.TypeReg) {
+			return c.Refuse(story.Step{Code: story.ExecNotRegular, Errno: story.EACCES, Op: story.OpExec, Obj: p.Ref(), Fact: at})
+		}
+		if e := mount.MayExec(c, p, story.OpExec); e != 0 {
+			return e
+		}
 	}
 	if e := c.Hooks.InodePermission(c, c.Cred, p, check.MayOpen|o.acc); e != 0 {
 		return e
@@ -452,7 +468,7 @@ func ownerOrCapable(c *check.Check, p world.Path, code story.Code) story.Errno {
 	uid, gid := ids(c.W, p, ino)
 	a := kernel.NotKnown
 	if ino.Known&world.KnownOwner != 0 {
-		a = cred.OwnerOrCapable(c.W, c.Cred, uid)
+		a = ownerOr(c, uid)
 	}
 	s := story.Step{Code: code, Errno: story.EPERM, Op: story.OpOpen, Obj: p.Ref(), Fact: [3]story.Origin{ino.At, c.Cred.UIDAt, c.Cred.EffectiveAt}, Val: [3]uint64{pack(uid, gid)}}
 	switch a {
@@ -480,7 +496,7 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 	if ops != nil {
 		ops.Served(c, p)
 	}
-	write := (o.flags+1)&2 != 0 // OPEN_FMODE: access mode 3 takes neither
+	write := o.mode()&check.MayWrite != 0
 	plain := ino.Is(world.TypeReg) || ino.Is(world.TypeDir) || ino.Known&world.KnownType == 0
 	if write && plain {
 		if e := writeAccess(c, p); e != 0 {
@@ -490,14 +506,26 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 			return e
 		}
 	}
-	if e := c.LSM.FileOpen(c, p); e != 0 {
+	if e := c.LSM.FileOpen(c, p, o.mode()); e != 0 {
 		return e
+	}
+	if err := openProc(c, p, o.flags&OAccMode == OWronly || o.flags&OAccMode == ORdwr); err != 0 {
+		return err
+	}
+	if o.acc&check.MayExec != 0 && ino.Is(world.TypeReg) { // ovl_open_realfile opens it for reading
+		if e := mounterUses(c, p, check.MayRead, story.OpRead); e != 0 {
+			return e
+		}
 	}
 	if e := o.driver(c, p); e != 0 {
 		return e
 	}
 	if ops != nil && (write || truncates) && plain && !ino.Is(world.TypeDir) {
-		if e := ops.CopyUp(c, p, truncates); e != 0 {
+		what := check.CopyData
+		if truncates {
+			what = check.CopyTruncated
+		}
+		if e := ops.CopyUp(c, p, what); e != 0 {
 			return e
 		}
 	}
@@ -510,7 +538,10 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 		if e := writeAccess(c, p); e != 0 { // handle_truncate, O_RDONLY|O_TRUNC too
 			return e
 		}
-		if e := c.LSM.FileTruncate(c, p); e != 0 {
+		if e := c.LSM.FileTruncate(c, p, nil); e != 0 {
+			return e
+		}
+		if e := c.LSM.InodeSetattr(c, p); e != 0 {
 			return e
 		}
 		c.Changed = check.Changed{Path: p, SetSize: true}
@@ -522,13 +553,25 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 	return 0
 }
 
+// mode is what the file is open for (OPEN_FMODE): access mode 3 takes neither.
+func (o *open) mode() check.Mask {
+	if o.acc&check.MayExec != 0 {
+		return check.MayRead | check.MayExec
+	}
+	return [4]check.Mask{check.MayRead, check.MayWrite, check.MayRead | check.MayWrite, 0}[o.flags&OAccMode]
+}
+
 // writeAccess is get_write_access: what is being executed is not written.
 func writeAccess(c *check.Check, p world.Path) story.Errno {
 	ino := c.W.FS.I(p.Dentry)
-	if ino.Attr&world.AttrExecuting == 0 {
-		return 0
+	s := story.Step{Code: story.TextBusy, Errno: story.ETXTBSY, Op: story.OpWrite, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}
+	switch {
+	case ino.Attr&world.AttrExecuting != 0:
+		return c.Deny(s)
+	case ino.Attr&world.AttrMayRun != 0:
+		c.Unknown(s)
 	}
-	return c.Deny(story.Step{Code: story.TextBusy, Errno: story.ETXTBSY, Op: story.OpWrite, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}})
+	return 0
 }
 
 // driver is f_op->open of what is no regular file.
@@ -540,19 +583,7 @@ func (o *open) driver(c *check.Check, p world.Path) story.Errno {
 		s.Code, s.Errno = story.OpenSocket, story.ENXIO
 		return c.Refuse(s)
 	case ino.Is(world.TypeFIFO):
-		switch {
-		case o.flags&OAccMode == ORdwr:
-		case o.flags&(OAccMode|ONonblock) == OWronly|ONonblock:
-			s.Code, s.Errno = story.FIFONoReader, story.ENXIO
-			c.Unknown(s)
-		case o.flags&OAccMode == OAccMode:
-			s.Code, s.Errno, s.Val[0] = story.DeviceOpen, story.EINVAL, c.Word("a FIFO")
-			return c.Refuse(s)
-		case o.flags&ONonblock == 0:
-			s.Code = story.FIFOBlocks
-			c.Unknown(s)
-			c.MayBlock()
-		}
+		return o.fifo(c, ino, s)
 	case ino.Is(world.TypeChar), ino.Is(world.TypeBlk):
 		s.Code, s.Errno = story.DeviceOpen, story.ENXIO
 		if c.Recording() {
@@ -568,19 +599,61 @@ func (o *open) driver(c *check.Check, p world.Path) story.Errno {
 	return 0
 }
 
+// fifo is fifo_open: a reader waits for a writer, a writer for a reader or, with O_NONBLOCK, is refused without one.
+func (o *open) fifo(c *check.Check, ino *world.Inode, s story.Step) story.Errno {
+	other := world.AttrWriting
+	switch o.flags & OAccMode {
+	case ORdwr:
+		return 0
+	case OAccMode:
+		s.Code, s.Errno, s.Val[0] = story.DeviceOpen, story.EINVAL, c.Word("a FIFO")
+		return c.Refuse(s)
+	case OWronly:
+		other = world.AttrReader
+	}
+	wait := o.flags&ONonblock == 0
+	switch known := ino.Known&world.KnownPeers != 0; {
+	case !wait && other == world.AttrWriting, known && ino.Attr&other != 0:
+	case !wait:
+		s.Code, s.Errno = story.FIFONoReader, story.ENXIO
+		if known {
+			return c.Refuse(s)
+		}
+		c.Unknown(s)
+	default:
+		s.Code = story.FIFOBlocks
+		if known {
+			c.Pass(s)
+			c.Blocks()
+			return 0
+		}
+		c.Unknown(s)
+		c.MayBlock()
+	}
+	return 0
+}
+
 // directIO is the end of do_dentry_open: O_DIRECT needs FMODE_CAN_ODIRECT.
 func directIO(c *check.Check, p world.Path) story.Errno {
-	ino := c.W.FS.I(p.Dentry)
-	sb := c.W.FS.SB(ino.SB)
+	fileType := uint16(0)
+	if ino := c.W.FS.I(p.Dentry); ino.Known&world.KnownType != 0 {
+		fileType = ino.Type()
+	}
+	return canDirectIO(c, p, fileType)
+}
+
+// canDirectIO asks for a file of the type: p is the file, or the directory that has got it.
+func canDirectIO(c *check.Check, p world.Path, fileType uint16) story.Errno {
+	sb := c.W.FS.SBOf(p.Dentry)
 	s := story.Step{Code: story.NoDirectIO, Errno: story.EINVAL, Op: story.OpOpen, Obj: p.Ref(), Fact: [3]story.Origin{sb.At}, Val: [3]uint64{c.Word(sb.Type)}}
 	switch {
-	case ino.Is(world.TypeReg) && (sb.Type == "ext4" || sb.Type == "xfs" || sb.Type == "btrfs"):
+	case fileType == world.TypeReg && (sb.Type == "ext4" || sb.Type == "xfs" || sb.Type == "btrfs"):
 		return 0
-	case ino.Is(world.TypeReg) && sb.Type == "tmpfs" && c.K.Has(kernel.TmpfsDirectIO) == kernel.Yes:
+	case fileType == world.TypeReg && sb.Type == "tmpfs" && c.K.Has(kernel.TmpfsDirectIO) == kernel.Yes:
 		return 0
-	case ino.Is(world.TypeDir) && (sb.Type == "tmpfs" || sb.Type == "ext4" || sb.Type == "overlay"):
+	case fileType == world.TypeDir && (sb.Type == "tmpfs" || sb.Type == "ext4" || sb.Type == "overlay"):
 		return c.Refuse(s)
-	case ino.Is(world.TypeReg) && sb.Type == "tmpfs" && c.K.Has(kernel.TmpfsDirectIO) == kernel.No:
+	case fileType == world.TypeReg && sb.Type == "tmpfs" && c.K.Has(kernel.TmpfsDirectIO) == kernel.No:
 		return c.Refuse(s)
 	}
 	c.Unknown(s)

@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"syscallstory/check"
-	"syscallstory/cred"
 	"syscallstory/kernel"
 	"syscallstory/mount"
 	"syscallstory/story"
@@ -124,7 +123,7 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 		}
 		*id.v = k
 	}
-	if err := c.LSM.Change(c, p, story.OpSetattr); err != 0 {
+	if err := c.LSM.PathChown(c, p); err != 0 {
 		return err
 	}
 	if o.setUID || o.setGID {
@@ -134,6 +133,9 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 	}
 	disk, err := o.maps(c, p)
 	if err != 0 {
+		return err
+	}
+	if err := c.LSM.InodeSetattr(c, p); err != 0 {
 		return err
 	}
 	c.Changed = check.Changed{Path: p, UID: world.KUID(disk.uid), GID: world.KGID(disk.gid), SetUID: o.setUID, SetGID: o.setGID}
@@ -162,7 +164,8 @@ func (o owners) maps(c *check.Check, p world.Path) (owners, story.Errno) {
 	ns := &w.UserNS[sb.UserNS]
 	disk := o
 	disk.uid, disk.gid = onDisk(w, p, o.uid, o.gid)
-	badUID, badGID := o.setUID && !ns.MapsUID(world.KUID(disk.uid)), o.setGID && !ns.MapsGID(world.KGID(disk.gid))
+	shown := w.Mounts[p.Mount].IDMap != 0 // without a map of the mount any id can be written (from_vfsuid)
+	badUID, badGID := shown && o.setUID && !ns.MapsUID(world.KUID(disk.uid)), shown && o.setGID && !ns.MapsGID(world.KGID(disk.gid))
 	if badUID || badGID {
 		id := o.uid
 		if !badUID {
@@ -237,7 +240,7 @@ func (o owners) setid(c *check.Check, p world.Path, ouid world.KUID, ogid world.
 func mayChown(c *check.Check, p world.Path, ouid world.KUID, ogid world.KGID) kernel.Answer {
 	a := capableWrt(c, ouid, ogid, kernel.CapChown)
 	if a == kernel.No && (uint32(ouid) == world.Invalid || uint32(ogid) == world.Invalid) {
-		a = cred.Capable(c.W, c.Cred, c.W.FS.SBOf(p.Dentry).UserNS, kernel.CapChown)
+		a = capable(c, c.W.FS.SBOf(p.Dentry).UserNS, kernel.CapChown, check.RealmSuperblock)
 	}
 	return a
 }

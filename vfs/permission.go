@@ -33,7 +33,7 @@ func pack(uid world.KUID, gid world.KGID) uint64 { return uint64(uid)<<32 | uint
 
 // InodePermission is inode_permission in fs/namei.c.
 func (h Hooks) InodePermission(c *check.Check, cr *world.Cred, p world.Path, mask check.Mask) story.Errno {
-	ino := c.W.FS.I(p.Dentry)
+	ino := c.Inode(p.Dentry)
 	if mask&check.MayWrite != 0 {
 		if t := ino.Type(); t == world.TypeReg || t == world.TypeDir || t == world.TypeLink || ino.Known&world.KnownType == 0 {
 			if e := mount.SuperWritable(c, p, mask.Op(t == world.TypeDir)); e != 0 {
@@ -78,7 +78,7 @@ func mayChange(c *check.Check, p world.Path, ino *world.Inode, mask check.Mask) 
 
 // GenericPermission is generic_permission: the mode bits or the ACL, then the capabilities that pass over them.
 func (Hooks) GenericPermission(c *check.Check, cr *world.Cred, p world.Path, mask check.Mask) story.Errno {
-	ino := c.W.FS.I(p.Dentry)
+	ino := c.Inode(p.Dentry)
 	uid, gid := ids(c.W, p, ino)
 	dir := ino.Is(world.TypeDir)
 	op := mask.Op(dir)
@@ -91,7 +91,7 @@ func (Hooks) GenericPermission(c *check.Check, cr *world.Cred, p world.Path, mas
 		return 0
 	}
 	facts := [3]story.Origin{ino.At, ino.At, cr.UIDAt}
-	vals := [3]uint64{uint64(ino.Mode), pack(uid, gid), pack(cr.FSUID, cr.FSGID)}
+	vals := [3]uint64{story.ModeAsked(uint64(ino.Mode), uint8(mask&7)), pack(uid, gid), pack(cr.FSUID, cr.FSGID)}
 	if d.Granted == kernel.Yes {
 		if mask&7 != 0 {
 			s := story.Step{Code: story.ModeBits, Op: op, Obj: p.Ref(), Fact: facts, Val: vals}
@@ -102,7 +102,7 @@ func (Hooks) GenericPermission(c *check.Check, cr *world.Cred, p world.Path, mas
 		}
 		return 0
 	}
-	code, got := capabilityFor(c.W, cr, ino, uid, gid, mask)
+	code, got := capabilityFor(c, cr, ino, uid, gid, mask)
 	switch {
 	case got == kernel.Yes:
 		c.Pass(story.Step{Code: code, Op: op, Obj: p.Ref(), Fact: [3]story.Origin{ino.At, ino.At, cr.EffectiveAt}, Val: [3]uint64{vals[0], vals[1], uint64(cr.Effective)}})
@@ -134,16 +134,18 @@ func (Hooks) GenericPermission(c *check.Check, cr *world.Cred, p world.Path, mas
 }
 
 // capabilityFor asks for the capabilities that pass over the mode, in generic_permission's order.
-func capabilityFor(w *world.World, cr *world.Cred, ino *world.Inode, uid world.KUID, gid world.KGID, mask check.Mask) (story.Code, kernel.Answer) {
+func capabilityFor(c *check.Check, cr *world.Cred, ino *world.Inode, uid world.KUID, gid world.KGID, mask check.Mask) (story.Code, kernel.Answer) {
 	readSearch, override := wants(ino, mask)
+	w := c.W
 	answer := func(want kernel.Cap) kernel.Answer {
 		if ino.Known&world.KnownOwner == 0 && !w.UserNS[cr.UserNS].Identity {
-			if cred.Holds(cr, want) == kernel.No {
-				return kernel.No
+			a := cred.Holds(cr, want)
+			if a != kernel.No {
+				a = kernel.NotKnown
 			}
-			return kernel.NotKnown
+			return asksInode(c, cr, want, a)
 		}
-		return cred.CapableWrtInode(w, cr, uid, gid, want)
+		return asksInode(c, cr, want, cred.CapableWrtInode(w, cr, uid, gid, want))
 	}
 	best := kernel.No
 	if readSearch {

@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"syscallstory/check"
-	"syscallstory/cred"
 	"syscallstory/kernel"
 	"syscallstory/mount"
 	"syscallstory/namei"
@@ -59,13 +58,13 @@ func Link(c *check.Check, old, target Target) story.Errno {
 	if err := mayLink(c, src); err != 0 {
 		return err
 	}
-	if err := c.LSM.Change(c, e.dir, story.OpCreate); err != 0 {
+	if err := c.LSM.PathLink(c, src, e.dir); err != 0 {
 		return err
 	}
 	if err := mayCreate(c, e.dir); err != 0 {
 		return err
 	}
-	ino := c.W.FS.I(src.Dentry)
+	ino := c.Inode(src.Dentry)
 	if ino.Attr&(world.AttrAppend|world.AttrImmutable) != 0 {
 		if err := c.Deny(story.Step{Code: story.FixedAttributes, Errno: story.EPERM, Op: story.OpCreate, Obj: src.Ref(), Fact: [3]story.Origin{ino.At}}); err != 0 {
 			return err
@@ -81,8 +80,11 @@ func Link(c *check.Check, old, target Target) story.Errno {
 	if ino.Known&world.KnownType == 0 {
 		c.Unknown(s)
 	}
+	if err := c.LSM.InodeLink(c, src, e.dir); err != 0 {
+		return err
+	}
 	if ops := c.Ops[ino.SB]; ops != nil {
-		if err := ops.CopyUp(c, src, false); err != 0 {
+		if err := ops.CopyUp(c, src, check.CopyAttributes); err != 0 {
 			return err
 		}
 	}
@@ -94,7 +96,7 @@ func Link(c *check.Check, old, target Target) story.Errno {
 // linkDescriptor is path_init's LOOKUP_LINKAT_EMPTY: the descriptor was opened with the very credentials that the task has,
 // or the task has CAP_DAC_READ_SEARCH where they count.
 func linkDescriptor(c *check.Check, fd int) story.Errno {
-	if fd == namei.AtFDCWD || c.W.Task.FDByNumber(fd) == nil || cred.Capable(c.W, c.Cred, 0, kernel.CapDacReadSearch) == kernel.Yes {
+	if fd == namei.AtFDCWD || c.W.Task.FDByNumber(fd) == nil || capable(c, 0, kernel.CapDacReadSearch, check.RealmInitial) == kernel.Yes {
 		return 0
 	}
 	c.Unknown(story.Step{Code: story.LinkDescriptor, Errno: story.ENOENT, Op: story.OpCreate, Fact: [3]story.Origin{c.Cred.EffectiveAt}, Val: [3]uint64{uint64(int64(fd))}})
@@ -114,7 +116,7 @@ func mayLink(c *check.Check, src world.Path) story.Errno {
 	uid, _ := ids(c.W, src, ino)
 	owner := kernel.NotKnown
 	if ino.Known&world.KnownOwner != 0 {
-		owner = cred.OwnerOrCapable(c.W, c.Cred, uid)
+		owner = ownerOr(c, uid)
 	}
 	s := story.Step{Code: story.ProtectedHardlink, Errno: story.EPERM, Op: story.OpCreate, Obj: src.Ref(), Fact: [3]story.Origin{sys.At, sys.At, ino.At}}
 	if c.Recording() {
@@ -155,12 +157,6 @@ func Rename(c *check.Check, oldT, newT Target, flags uint64) story.Errno {
 		return Invalid(c, story.EINVAL, "RENAME_EXCHANGE goes with no other flag")
 	}
 	var from, to entry
-	if err := namei.GetName(c, oldT.Path, oldT.Null, false); err != 0 {
-		return err
-	}
-	if err := namei.GetName(c, newT.Path, newT.Null, false); err != 0 {
-		return err
-	}
 	if err := from.parent(c, oldT); err != 0 {
 		return err
 	}
@@ -195,7 +191,7 @@ func Rename(c *check.Check, oldT, newT Target, flags uint64) story.Errno {
 	if err := renamePair(c, &from, &to, flags); err != 0 {
 		return err
 	}
-	if err := c.LSM.Change(c, from.dir, story.OpRemove); err != 0 {
+	if err := c.LSM.PathRename(c, check.Renaming{From: from.path(), FromDir: from.dir, To: to.place(), ToDir: to.dir, Exchange: exchange}); err != 0 {
 		return err
 	}
 	return renameEntries(c, &from, &to, flags)
@@ -257,7 +253,7 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 	fs := c.W.FS
 	src := fs.I(from.dentry)
 	exchange := flags&RenameExchange != 0
-	if to.dentry != 0 && sameFile(fs, from.dentry, to.dentry) {
+	if to.dentry != 0 && fs.D(from.dentry).Inode == fs.D(to.dentry).Inode {
 		return 0
 	}
 	isdir := src.Is(world.TypeDir)
@@ -293,6 +289,9 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 			}
 		}
 	}
+	if err := c.LSM.InodeRename(c, from.path(), to.dir); err != 0 {
+		return err
+	}
 	if err := local(c, from.path()); err != 0 {
 		return err
 	}
@@ -308,11 +307,11 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 		return err
 	}
 	if to.dentry != 0 && !exchange && fs.I(to.dentry).Is(world.TypeDir) {
-		if err := empty(c, to.path()); err != 0 {
+		if err := empty(c, to.path(), true); err != 0 {
 			return err
 		}
 	}
-	c.Removed, c.Opened = check.Removed{Path: from.path(), Whiteout: flags&RenameWhiteout != 0}, check.Opened{Path: to.dir, Name: to.name}
+	c.Removed, c.Opened = check.Removed{Path: from.path(), Whiteout: flags&RenameWhiteout != 0, Unseen: overlay.Unseen(c, from.path())}, check.Opened{Path: to.dir, Name: to.name}
 	switch {
 	case exchange:
 		c.Removed.Exchange = to.dentry
@@ -330,15 +329,6 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 	}
 	to.effect(c, "created")
 	return 0
-}
-
-// sameFile reports whether two names lead to one inode; of an overlay's files those of the upper layer may.
-func sameFile(fs *world.FS, a, b world.DentryID) bool {
-	if fs.D(a).Inode == fs.D(b).Inode {
-		return true
-	}
-	x, y := fs.I(a), fs.I(b)
-	return x.Layer == overlay.Upper && y.Layer == overlay.Upper && len(x.Layers) == 1 && len(y.Layers) == 1 && fs.D(x.Layers[0]).Inode == fs.D(y.Layers[0]).Inode
 }
 
 // renameFlags is the filesystem's own look at the flags.
@@ -379,15 +369,42 @@ func renameOverlay(c *check.Check, from, to *entry, flags uint64) story.Errno {
 			return err
 		}
 	}
+	target := (*world.Inode)(nil)
+	if to.dentry != 0 && !exchange && fs.I(to.dentry).Is(world.TypeDir) {
+		target = fs.I(to.dentry)
+		if target.Layer != overlay.Upper || len(target.Layers) > 1 { // ovl_check_empty_dir, but for ovl_pure_upper
+			if err := empty(c, to.path(), true); err != 0 {
+				return err
+			}
+		}
+	}
 	ops := c.Ops[fs.I(from.dentry).SB]
-	if err := ops.CopyUp(c, from.path(), false); err != 0 {
+	if err := ops.CopyUp(c, from.path(), check.CopyAttributes); err != 0 {
 		return err
 	}
-	if err := ops.CopyUp(c, to.dir, false); err != 0 {
+	if err := ops.CopyUp(c, to.dir, check.CopyAttributes); err != 0 {
 		return err
 	}
 	if exchange {
-		return ops.CopyUp(c, to.path(), false)
+		if err := ops.CopyUp(c, to.path(), check.CopyAttributes); err != 0 {
+			return err
+		}
+	} else if to.dentry != 0 {
+		if err := ops.Remove(c, to.path()); err != 0 {
+			return err
+		}
+	}
+	if to.dentry != 0 && overlay.SameCopy(fs, from.dentry, to.dentry) {
+		return c.Refuse(story.Step{Code: story.OverlayTwice, Errno: story.ESTALE, Op: story.OpRemove, Obj: from.path().Ref(), Fact: [3]story.Origin{fs.I(from.dentry).At}})
+	}
+	if err := overlay.Moves(c, from.path(), to.dir); err != 0 {
+		return err
+	}
+	if exchange {
+		return overlay.Moves(c, to.path(), from.dir)
+	}
+	if target != nil { // marks are written before the layer's own rename, which may find that the target is not empty
+		c.Carried = check.Carried{Path: from.path(), To: to.dir}
 	}
 	return 0
 }

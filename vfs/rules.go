@@ -17,6 +17,8 @@ func OpsFor(sb *world.SB) check.Ops {
 			return overlay.Ops{}
 		}
 		return ownRules{}
+	case "proc":
+		return procRules{}
 	case "sysfs", "cgroup", "cgroup2": // kernfs_iop_permission is generic_permission
 		return nil
 	case "", "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "devtmpfs", "devpts", "mqueue", "rootfs":
@@ -35,9 +37,6 @@ func (ownRules) Permission(c *check.Check, cr *world.Cred, p world.Path, mask ch
 	}
 	ino := c.W.FS.I(p.Dentry)
 	sb := c.W.FS.SB(ino.SB)
-	if sb.Type == "proc" && p.Dentry == sb.Root {
-		return 0 // proc_root_inode_operations has no permission function
-	}
 	name := sb.Type
 	if name == "unknown" {
 		name = "the filesystem, whose type is not known,"
@@ -47,7 +46,10 @@ func (ownRules) Permission(c *check.Check, cr *world.Cred, p world.Path, mask ch
 }
 func (ownRules) Lookup(*check.Check, world.Path, string) story.Errno { return 0 }
 func (ownRules) Served(*check.Check, world.Path)                     {}
-func (ownRules) CopyUp(*check.Check, world.Path, bool) story.Errno   { return 0 }
+func (ownRules) Remove(*check.Check, world.Path) story.Errno         { return 0 }
+func (ownRules) CopyUp(*check.Check, world.Path, check.Copying) story.Errno {
+	return 0
+}
 func (ownRules) Create(*check.Check, world.Path, string) story.Errno { return 0 }
 
 // deviceName prints a device as the cgroup's rules do.

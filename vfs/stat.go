@@ -41,9 +41,13 @@ func (t Target) at(c *check.Check, n *namei.Walk) story.Errno {
 	return n.At(c, t.DFD, t.Path, flags)
 }
 
-// Stat is vfs_statx: a lookup, then the LSM's hook; the object itself is not asked for any permission.
-func Stat(c *check.Check, t Target) story.Errno {
+// Stat is vfs_statx: a lookup, then the LSM's hook; the object itself is not asked for any permission. idle are the call's
+// flags that make no difference to a descriptor.
+func Stat(c *check.Check, t Target, idle uint64) story.Errno {
 	empty := t.Flags&AtEmptyPath != 0 && (t.Zero || !t.Null && t.Path == "")
+	if empty && t.DFD >= 0 && t.Flags&^idle == AtEmptyPath && c.K.Has(kernel.StatEmptyDescriptor) == kernel.Yes {
+		return Fstat(c, t.DFD)
+	}
 	known := c.K.Has(kernel.StatEmptyPath)
 	if empty && known == kernel.Yes {
 		if t.DFD >= 0 { // vfs_fstatat, do_statx_fd: the other flags are not checked
@@ -85,7 +89,10 @@ func getattr(c *check.Check, p world.Path) story.Errno {
 	if ops := c.Ops[c.W.FS.I(p.Dentry).SB]; ops != nil {
 		ops.Served(c, p)
 	}
-	return c.LSM.InodeGetattr(c, p)
+	if e := c.LSM.InodeGetattr(c, p); e != 0 {
+		return e
+	}
+	return statHidden(c, p)
 }
 
 // Access is do_faccessat. The caller has put the real ids into c.Cred, unless AT_EACCESS was given.

@@ -2,14 +2,13 @@ package vfs
 
 import (
 	"syscallstory/check"
-	"syscallstory/cred"
 	"syscallstory/kernel"
 	"syscallstory/mount"
 	"syscallstory/story"
 	"syscallstory/world"
 )
 
-// Truncate is vfs_truncate and do_ftruncate: the permission to write comes before a read-only mount.
+// Truncate is vfs_truncate and do_ftruncate.
 func Truncate(c *check.Check, t Target, length int64) story.Errno {
 	if length < 0 {
 		return Invalid(c, story.EINVAL, "the length is negative")
@@ -18,7 +17,7 @@ func Truncate(c *check.Check, t Target, length int64) story.Errno {
 	if err != 0 || lost(c, t, p, story.EINVAL, story.EPERM) {
 		return err
 	}
-	ino := c.W.FS.I(p.Dentry)
+	ino := c.Inode(p.Dentry)
 	s := story.Step{Code: story.TruncateType, Errno: story.EINVAL, Op: story.OpWrite, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{uint64(ino.Mode)}}
 	switch {
 	case ino.Known&world.KnownType == 0:
@@ -34,8 +33,8 @@ func Truncate(c *check.Check, t Target, length int64) story.Errno {
 	}
 	if t.FD {
 		err = openForWriting(c, t.DFD)
-	} else if err = c.Hooks.InodePermission(c, c.Cred, p, check.MayWrite); err == 0 {
-		err = mount.WantWrite(c, p, story.OpWrite)
+	} else {
+		err = mayTruncate(c, p)
 	}
 	if err != 0 {
 		return err
@@ -50,13 +49,46 @@ func Truncate(c *check.Check, t Target, length int64) story.Errno {
 			return err
 		}
 	}
-	if err := c.LSM.FileTruncate(c, p); err != 0 {
+	if t.FD {
+		err = c.LSM.FileTruncate(c, p, c.W.Task.FDByNumber(t.DFD))
+	} else {
+		err = c.LSM.PathTruncate(c, p)
+	}
+	if err != 0 {
+		return err
+	}
+	if err := c.LSM.InodeSetattr(c, p); err != 0 {
+		return err
+	}
+	if err := newSize(c, p, length); err != 0 {
 		return err
 	}
 	if err := tooBig(c, p, length); err != 0 {
 		return err
 	}
 	return truncated(c, p, length)
+}
+
+// mayTruncate asks for the permission to write and then for a mount that can be written, or the other way round.
+func mayTruncate(c *check.Check, p world.Path) story.Errno {
+	switch c.K.Has(kernel.TruncateAsksFirst) {
+	case kernel.No:
+		if err := mount.WantWrite(c, p, story.OpWrite); err != 0 {
+			return err
+		}
+		return c.Hooks.InodePermission(c, c.Cred, p, check.MayWrite)
+	case kernel.NotKnown:
+		c.Mute()
+		err := mount.WantWrite(c, p, story.OpWrite)
+		c.Unmute()
+		if err != 0 {
+			c.MayEnd(err)
+		}
+	}
+	if err := c.Hooks.InodePermission(c, c.Cred, p, check.MayWrite); err != 0 {
+		return err
+	}
+	return mount.WantWrite(c, p, story.OpWrite)
 }
 
 // openForWriting is do_ftruncate's look at FMODE_WRITE.
@@ -87,7 +119,7 @@ func tooBig(c *check.Check, p world.Path, length int64) story.Errno {
 // truncated is do_truncate: overlayfs copies the file up with all that it holds, and setuid and setgid may go.
 func truncated(c *check.Check, p world.Path, length int64) story.Errno {
 	if ops := c.Ops[c.W.FS.I(p.Dentry).SB]; ops != nil {
-		if err := ops.CopyUp(c, p, false); err != 0 {
+		if err := ops.CopyUp(c, p, check.CopyData); err != 0 {
 			return err
 		}
 	}
@@ -111,7 +143,7 @@ func dropPrivileges(c *check.Check, p world.Path) {
 	if kill == 0 {
 		return
 	}
-	switch cred.Capable(c.W, c.Cred, 0, kernel.CapFsetid) {
+	switch capable(c, 0, kernel.CapFsetid, check.RealmInitial) {
 	case kernel.Yes:
 		return
 	case kernel.NotKnown:

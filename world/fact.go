@@ -50,6 +50,11 @@ func (o *Origins) Assume(text, settles string) story.Origin {
 
 // Suppose is Assume for a fact that few calls meet: it is listed only in a story that uses it.
 func (o *Origins) Suppose(text, settles string) story.Origin {
+	for at := range o.quiet {
+		if o.known[at].Text == text {
+			return at
+		}
+	}
 	at := o.Assume(text, settles)
 	if o.quiet == nil {
 		o.quiet = map[story.Origin]bool{}

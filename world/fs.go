@@ -6,7 +6,7 @@ import "syscallstory/story"
 type (
 	DentryID uint32
 	InodeID  uint32
-	SBID     uint16
+	SBID     uint32
 )
 
 // State is what a directory says of a name.
@@ -19,16 +19,21 @@ const (
 )
 
 // Known tells which attributes of an inode are known.
-type Known uint8
+type Known uint16
 
 const (
-	KnownType  Known = 1 << iota // Mode's file type
-	KnownPerm                    // Mode's permission bits
-	KnownOwner                   // UID and GID
-	KnownAttr                    // Attr
-	KnownACL                     // ACL
-	KnownSize                    // Size
-	KnownAll   = KnownType | KnownPerm | KnownOwner | KnownAttr | KnownACL | KnownSize
+	KnownType    Known = 1 << iota // Mode's file type
+	KnownPerm                      // Mode's permission bits
+	KnownOwner                     // UID and GID
+	KnownAttr                      // Attr
+	KnownACL                       // ACL
+	KnownSize                      // Size
+	KnownCaps                      // Caps
+	KnownPeers                     // of a FIFO: AttrReader and AttrWriting
+	KnownXattr                     // Xattrs
+	KnownDefault                   // DefaultACL
+	KnownContext                   // Context
+	KnownAll     = KnownType | KnownPerm | KnownOwner | KnownAttr | KnownACL | KnownSize | KnownCaps | KnownXattr | KnownDefault
 )
 
 // Attr holds the attributes of an inode that chattr(1) sets, and states that refuse a call.
@@ -39,6 +44,9 @@ const (
 	AttrAppend
 	AttrRemoved   // a directory that was removed while somebody still has it open
 	AttrExecuting // some process executes it
+	AttrReader    // of a FIFO: some process has it open for reading
+	AttrWriting   // some process has it open for writing
+	AttrMayRun    // whether some process executes it is not known: not every process can be seen
 )
 
 // File types, as in stat(2)'s st_mode.
@@ -68,15 +76,36 @@ type Inode struct {
 	Size       int64
 	Link       string // target of a symbolic link
 	ACL        []ACLEntry
+	Caps       *FileCaps    // capabilities of the file; nil: none
+	Program    *Program     // what execve sees of its contents; nil: not known
+	DefaultACL []ACLEntry   // of a directory: what new files get
+	Xattrs     []Xattr      // all but the ACLs
+	Context    string       // of SELinux, what getxattr(security.selinux) reads; "": no attribute
+	NoTrusted  bool         // which trusted.* attributes there are is not known
 	Magic      bool         // a link of /proc that jumps without a lookup
 	At         story.Origin // where the attributes come from
 	Whole      bool         // a directory all of whose names are here: a name that is missing is absent
 	Layers     []DentryID   // overlay: the real objects, the serving one first; one for a file, one a layer for a directory
-	Whited     bool         // overlay: a whiteout
-	Opaque     bool         // overlay: an opaque directory (trusted.overlay.opaque)
-	UserOpaque bool         // the same for an overlay with userxattr (user.overlay.opaque)
-	Redirected story.Origin // overlay: why names that come from the layers below are not known (trusted.overlay.redirect)
+	Whited     bool         // a character device 0:0, which an overlay takes for a whiteout
+	Marks      *Marks       // what overlayfs has written into trusted.overlay.*; nil: nothing
+	UserMarks  *Marks       // the same for an overlay with userxattr, user.overlay.*
+	Data       DentryID     // overlay: what holds the data of a copy that has the attributes alone (metacopy); 0: Layers[0]
+	Behind     DentryID     // overlay: the lower object that the upper one is a copy of, whose number st_ino may show; 0: none
+	Indexed    bool         // overlay: the names of the lower file share the copy (index=on)
+	Fault      story.Errno  // overlay: looking it up ends in this errno
 	Handle     uint32       // the Source's own
+	Pending    bool         // what is here is read when it is first asked for, by a Source that is a Reader
+}
+
+// Marks are the attributes by which overlayfs knows its own files in a layer.
+type Marks struct {
+	Opaque   byte     // y: hides the directories below; x: holds whiteouts that are attributes
+	Redirect string   // the name, or the path from the overlay's root, under which the layers below go on
+	Metacopy bool     // the file has attributes only, its data is in a layer below
+	Whiteout bool     // an empty regular file that is a whiteout
+	Origin   DentryID // the lower object that it is a copy of; 0: none, or none that is known here
+	Traced   bool     // where it comes from is written down (origin)
+	Impure   bool     // a directory that may hold such objects
 }
 
 // Type returns the file type bits.
@@ -119,6 +148,12 @@ type Source interface {
 	Lookup(fs *FS, dir DentryID, name string) (DentryID, State)
 }
 
+// Reader is a Source that knows of names before it has read their inodes: of mount points, which may be many. It fills a
+// pending inode in, in place, and adds nothing.
+type Reader interface {
+	Read(fs *FS, d DentryID)
+}
+
 // SBFlags are a superblock's flags.
 type SBFlags uint8
 
@@ -139,19 +174,69 @@ type SB struct {
 	Source  Source       // nil: what is here is all there is
 	Root    DentryID
 	Overlay *Overlay // nil for any other filesystem
+	// Contexts are the options that set SELinux contexts.
+	Contexts Fact[MountContexts]
+	// HidePID is proc's option hidepid; its zero value is the default, 0.
+	HidePID Fact[int]
+	// HideGID is its option gid: the group that hidepid does not concern, root's where it is not given.
+	HideGID KGID
 	At      story.Origin
 }
 
 // Overlay holds what an overlay mount was made of.
 type Overlay struct {
-	Upper     DentryID // 0: none, the overlay is read-only
-	Lower     []DentryID
-	Names     []string // of the lower layers
-	Mounter   Cred
-	UserXattr bool       // mounted with userxattr: its marks are user.overlay.*
-	Shift     IDMap      // map with which the lower layers are mounted, nil for none
-	Redirect  Fact[bool] // redirect_dir: directories of lower layers can be renamed
+	Upper      DentryID // 0: none, the overlay is read-only
+	Lower      []DentryID
+	Names      []string // of the lower layers
+	Mounter    Cred
+	UserXattr  bool       // mounted with userxattr: its marks are user.overlay.*
+	Shift      IDMap      // map with which the lower layers are mounted, nil for none
+	ShiftUpper bool       // the upper layer too
+	NFSExport  Fact[bool] // nfs_export: its files have handles
+	Redirect   Fact[bool] // redirect_dir: directories of lower layers can be renamed
+	NoFollow   bool       // redirect_dir=nofollow: redirects are not followed either
+	Metacopy   bool       // metacopy: a change of attributes copies no data
+	Index      bool       // index: names of one lower file share their copy
+	Xino       bool       // xino=on
+	NoXattr    bool       // whiteouts are devices alone, as before Linux 6.8
+	DataOnly   []DentryID // layers that hold data of metacopy files alone, from the top
+	Indexes    []Index    // the copies that index=on keeps
 }
+
+// Index is what an overlay with index=on keeps of a copy whose lower file has several names.
+type Index struct {
+	Lower InodeID
+	Upper DentryID // the copy
+	Nlink uint32   // its names, those of the lower file that are not copied yet included
+}
+
+// IndexOf returns the copy of a lower file, nil where there is none.
+func (o *Overlay) IndexOf(lower InodeID) *Index {
+	for i := range o.Indexes {
+		if o.Indexes[i].Lower == lower {
+			return &o.Indexes[i]
+		}
+	}
+	return nil
+}
+
+// MarksOf returns the marks of a layer's object that the overlay reads; they may be nil.
+func (o *Overlay) MarksOf(i *Inode) *Marks {
+	switch {
+	case o.UserXattr:
+		return i.UserMarks
+	case o.Unmarked():
+		return nil
+	}
+	return i.Marks
+}
+
+// WhiteoutMark reports whether the overlay takes a mark for that of a whiteout.
+func (o *Overlay) WhiteoutMark(m *Marks) bool { return m != nil && m.Whiteout && !o.NoXattr }
+
+// Unmarked reports whether the overlay reads and writes no marks: trusted.* is the initial user namespace's, and the mount does
+// not say userxattr (ovl_make_workdir).
+func (o *Overlay) Unmarked() bool { return !o.UserXattr && o.Mounter.UserNS != 0 }
 
 // Merger makes overlay filesystems; package overlay implements it, so that an input can build a world without knowing how
 // layers are merged.
@@ -171,6 +256,7 @@ type FS struct {
 	inodes   []Inode
 	sbs      []SB
 	children map[childKey]DentryID
+	listed   map[DentryID][]DentryID // directories that Gather has read
 }
 
 // NewFS returns an empty arena.
@@ -182,13 +268,31 @@ func NewFS() *FS {
 func (fs *FS) D(d DentryID) *Dentry { return &fs.dentries[d] }
 
 // I returns the inode of a dentry; the pointer is good until the next Add.
-func (fs *FS) I(d DentryID) *Inode { return &fs.inodes[fs.dentries[d].Inode] }
+func (fs *FS) I(d DentryID) *Inode {
+	if ino := &fs.inodes[fs.dentries[d].Inode]; !ino.Pending {
+		return ino
+	}
+	return fs.read(d)
+}
+
+// read fills a pending inode in.
+func (fs *FS) read(d DentryID) *Inode {
+	ino := &fs.inodes[fs.dentries[d].Inode]
+	ino.Pending = false
+	if r, ok := fs.sbs[ino.SB].Source.(Reader); ok {
+		r.Read(fs, d)
+	}
+	return ino
+}
+
+// Peek returns the inode of a dentry as it is, without reading one that is pending.
+func (fs *FS) Peek(d DentryID) *Inode { return &fs.inodes[fs.dentries[d].Inode] }
 
 // SB returns a superblock.
 func (fs *FS) SB(s SBID) *SB { return &fs.sbs[s] }
 
 // SBOf returns the superblock that a dentry belongs to.
-func (fs *FS) SBOf(d DentryID) *SB { return &fs.sbs[fs.I(d).SB] }
+func (fs *FS) SBOf(d DentryID) *SB { return &fs.sbs[fs.Peek(d).SB] }
 
 // NumSB returns how many superblocks there are, the unused first one included.
 func (fs *FS) NumSB() int { return len(fs.sbs) }
@@ -208,11 +312,24 @@ func (fs *FS) NewSB(sb SB, root Inode) SBID {
 // Add puts a name with a new inode into a directory.
 func (fs *FS) Add(dir DentryID, name string, ino Inode) DentryID {
 	if ino.SB == 0 {
-		ino.SB = fs.I(dir).SB
+		ino.SB = fs.Peek(dir).SB
 	}
 	fs.inodes = append(fs.inodes, ino)
 	return fs.Link(dir, name, InodeID(len(fs.inodes)-1))
 }
+
+// AddUnnamed adds an inode that no lookup finds: a removed file that somebody still has open. The name is what it had.
+func (fs *FS) AddUnnamed(dir DentryID, name string, ino Inode) DentryID {
+	if ino.SB == 0 {
+		ino.SB = fs.Peek(dir).SB
+	}
+	fs.inodes = append(fs.inodes, ino)
+	fs.dentries = append(fs.dentries, Dentry{Parent: dir, Name: name, Inode: InodeID(len(fs.inodes) - 1)})
+	return DentryID(len(fs.dentries) - 1)
+}
+
+// Known returns a name that a directory is already known to hold, 0 if there is none. No Source is asked.
+func (fs *FS) Known(dir DentryID, name string) DentryID { return fs.children[childKey{dir, name}] }
 
 // Link puts a name of an existing inode into a directory.
 func (fs *FS) Link(dir DentryID, name string, ino InodeID) DentryID {
@@ -239,7 +356,7 @@ func (fs *FS) Lookup(dir DentryID, name string) (DentryID, State) {
 		return 0, Absent
 	}
 	d, st := DentryID(0), Unsure
-	if src := fs.sbs[ino.SB].Source; src != nil {
+	if src := fs.sbs[ino.SB].Source; src != nil && !fs.dentries[dir].Phantom { // of what may be anything no source knows a name
 		d, st = src.Lookup(fs, dir, name)
 	}
 	switch st {
@@ -254,6 +371,13 @@ func (fs *FS) Lookup(dir DentryID, name string) (DentryID, State) {
 	}
 	fs.dentries[d].Phantom = true
 	return d, Unsure
+}
+
+// AddPhantom adds what stands for something of which nothing is known.
+func (fs *FS) AddPhantom(dir DentryID, name string, at story.Origin) DentryID {
+	d := fs.Add(dir, name, Inode{At: at})
+	fs.dentries[d].Phantom = true
+	return d
 }
 
 // Path returns the path of a dentry within its filesystem.

@@ -52,6 +52,16 @@ func (m IDMap) Up(k uint32) (uint32, bool) {
 	return Invalid, false
 }
 
+// Range maps count ids from id to the initial namespace, if one extent holds them all (map_id_range_down).
+func (m IDMap) Range(id, count uint32) (uint32, bool) {
+	for _, e := range m {
+		if last := id + count - 1; id >= e.Inside && last >= id && last-e.Inside < e.Count {
+			return e.Outside + (id - e.Inside), true
+		}
+	}
+	return Invalid, false
+}
+
 // String prints the map as /proc/PID/uid_map does, one extent after another.
 func (m IDMap) String() string {
 	var b strings.Builder
@@ -75,7 +85,14 @@ type UserNS struct {
 	UIDs     IDMap
 	GIDs     IDMap
 	Identity bool // both maps are the initial namespace's: every id is mapped to itself
-	Name     string
+	// NoSetgroups: /proc/PID/setgroups says deny, as it must where an unprivileged process wrote the map of groups.
+	NoSetgroups bool
+	Name        string
+
+	ParentSetfcap bool // whoever made it had CAP_SETFCAP (parent_could_setfcap)
+	// Full has the bits CLONE_NEW* of the kinds of which no more can be made, as user.max_*_namespaces of this namespace
+	// says. For the initial namespace World.Sysctls counts too.
+	Full uint64
 }
 
 // MapsUID reports whether the owner of an inode is mapped.

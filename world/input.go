@@ -10,6 +10,8 @@ type Refused struct {
 	Call  *syscalls.Call
 	Step  story.Step
 	Entry story.Entry // the step in words
+	// Filtered names the calls of the stream that the call belongs to, all of which the task's filters refuse.
+	Filtered []string
 }
 
 // Input is what a world is made from. It knows which of its own fields decided and how they could be changed; what a change

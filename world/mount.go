@@ -42,6 +42,25 @@ func ParseMountFlag(opt string) MountFlags {
 	return 0
 }
 
+// Atime is how a mount keeps times of access. Without AtimeKnown it is not known.
+type Atime uint8
+
+const (
+	AtimeRelative Atime = 1 << iota // relatime
+	AtimeNever                      // noatime
+	AtimeNoDir                      // nodiratime
+	AtimeKnown
+	AtimeMask = AtimeRelative | AtimeNever | AtimeNoDir
+)
+
+// MountLocks are what a mount that came from a more privileged mount namespace may not lose: flags by their MountFlags bits.
+type MountLocks uint8
+
+const (
+	LockAttached MountLocks = 1 << 6 // MNT_LOCKED: it cannot be taken away from its parent alone
+	LockAtime    MountLocks = 1 << 7 // MNT_LOCK_ATIME
+)
+
 // Path is a place in the tree: a mount and a name in its filesystem, as the kernel's struct path.
 type Path struct {
 	Mount  MountID
@@ -71,13 +90,23 @@ type Mount struct {
 	Source  string                      // what is mounted, in words: host:/data
 	IDMap   UserNSID                    // an idmapped mount's user namespace; 0: not idmapped
 	Origin  story.Origin
+
+	Unbindable bool
+	Locks      MountLocks
+	Atime      Atime
+	Gone       bool // it is no longer mounted, but somebody may still use it
+	Hidden     bool // the root of a mount namespace that nobody sees, below the one that tasks have as /
+	Expiring   bool // umount2 with MNT_EXPIRE has marked it
 }
 
 // MountNS is a mount namespace.
 type MountNS struct {
-	Owner UserNSID
-	Root  MountID
-	Name  string
+	Owner     UserNSID
+	Root      MountID
+	Name      string
+	Anonymous bool         // it holds a detached tree of open_tree or fsmount
+	From      uint8        // of an anonymous one: the namespace in which it was made
+	LocksAt   story.Origin // unknown: which of its mounts are locked is not known; nobody asks in one of the initial user namespace
 }
 
 // Attach mounts m at a place and returns its id. With the zero place it becomes the root of a namespace.
@@ -97,7 +126,24 @@ func (w *World) Attach(at Path, m Mount) MountID {
 		w.FS.dentries[at.Dentry].Mounted = true
 	}
 	w.Mounts = append(w.Mounts, m)
+	w.mountsVersion++
 	return id
+}
+
+// MountsVersion changes whenever Attach or ReplaceMounts has changed the mounts.
+func (w *World) MountsVersion() uint64 { return w.mountsVersion }
+
+// ReplaceMounts puts other mounts and mount namespaces in place of those that the world has.
+func (w *World) ReplaceMounts(mounts []Mount, spaces []MountNS) {
+	w.Mounts, w.MountNS = mounts, spaces
+	w.mountsVersion++
+	clear(w.mounted)
+	for i := 1; i < len(mounts); i++ {
+		if m := &mounts[i]; m.Parent != MountID(i) {
+			w.mounted[Path{m.Parent, m.At}] = MountID(i)
+			w.FS.dentries[m.At].Mounted = true
+		}
+	}
 }
 
 // MountedAt returns the mount that sits on a place, 0 if there is none.
@@ -106,6 +152,19 @@ func (w *World) MountedAt(p Path) MountID {
 		return 0
 	}
 	return w.mounted[p]
+}
+
+// MountPoint reports whether something is mounted on a name in a mount namespace, through whichever mount it is seen.
+func (w *World) MountPoint(d DentryID, ns uint8) bool {
+	if !w.FS.dentries[d].Mounted {
+		return false
+	}
+	for i := range w.Mounts {
+		if m := &w.Mounts[i]; m.At == d && m.NS == ns && m.Parent != 0 && m.Parent != MountID(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // Top crosses the mounts that are stacked on a place and returns the root of the topmost.

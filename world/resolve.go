@@ -64,3 +64,6 @@ func join(a, b string) string {
 	}
 	return a + "/" + b
 }
+
+// Up is "..", from a place that the task is at.
+func (w *World) Up(at Path) Path { return w.up(w.Task.Root, at) }

@@ -12,6 +12,7 @@ type Cred struct {
 	NoNewPrivs                                               bool
 	UserNS                                                   UserNSID
 	UIDAt, GIDAt, GroupsAt, EffectiveAt, BoundingAt, NoNewAt story.Origin
+	SecurebitsAt                                             story.Origin // unknown: no file of /proc shows them
 }
 
 // InGroup reports whether k is the fsgid or a supplementary group (in_group_p).
@@ -33,18 +34,28 @@ type FD struct {
 	Path    Path
 	Flags   uint64       // open's
 	FlagsAt story.Origin // unknown: how it was opened is not known
+	Ruled   bool         // it may have been opened under a Landlock ruleset, which still limits it
 	At      story.Origin
+	Kind    FDKind
+	NS      NSFile   // of FDNamespace
+	PID     int      // of FDPid, as the task's PID namespace counts
+	Map     *IDFile  // of FDIDMap
+	Socket  *Socket  // of FDSocket
+	Context *Context // of FDContext
+	Tree    MountID  // of a detached tree: its root, as long as the descriptor keeps it
 }
 
 // Filter is a seccomp filter as an input names it; it is compiled when a judge is bound.
 type Filter struct {
+	Program []byte // of a live task: struct sock_filter in a row; then there is no profile
 	Name    string // RuntimeDefault, Localhost profiles/x.json
 	Engine  string // the engine whose default it is, empty for a profile of its own
 	Version string // of the engine; empty: not known
 	File    string
 	JSON    []byte
-	Caps    CapSet // the capability set that includes and excludes are resolved against
-	Loader  string // who loads it, as runc@1.1.5+2.5.5; empty: it is loaded as it is written
+	Allow   []string // calls that it is to allow beyond that
+	Caps    CapSet   // the capability set that includes and excludes are resolved against
+	Loader  string   // who loads it, as runc@1.1.5+2.5.5; empty: it is loaded as it is written
 	At      story.Origin
 }
 
@@ -128,11 +139,34 @@ type Task struct {
 	FDsAt     story.Origin // unknown: descriptors that are not listed may be open
 	NoFile    Fact[int]    // RLIMIT_NOFILE
 	OpenFDs   Fact[int]
+	PID       int       // in its own PID namespace; 0: not known
+	Threads   Fact[int] // of its process, itself counted
+	FSUsers   Fact[int] // tasks that share its root and current directory (CLONE_FS), itself counted; of a single thread 1
 	MountNS   uint8
+	NS        [NumNSKinds]NamespaceID // 0: not known; World.Namespace explains it
+	Children  [NumNSKinds]NamespaceID // PID and time namespaces of its children, where they differ from its own
+	Rlimits   [16]Fact[Rlimit]        // by RLIMIT_* number; RLIMIT_NOFILE's soft limit is NoFile
 	Devices   Devices
 	Labels    []Label
-	Shares    Shares // namespaces of the host
-	Fresh     bool   // it is as execve left it: its capabilities follow from uid and bounding set
+	Contexts  Contexts // of SELinux, that its next objects get
+	Tracer    *Cred    // of whoever traces it, as they were when it attached; nil: nobody does
+	Shares    Shares   // namespaces of the host
+	Landlock  []LandlockLayer
+	// LandlockAt says where the rulesets are known from; unknown: there may be others.
+	LandlockAt story.Origin
+	// TooMany: its uid has changed while the user had too many processes, so that execve looks again (PF_NPROC_EXCEEDED).
+	// The zero Fact is no: execve itself ends that state.
+	TooMany Fact[bool]
+	Fresh   bool // it is as execve left it: its capabilities follow from uid and bounding set
+}
+
+// Rlimit is a soft and a hard limit.
+type Rlimit struct{ Cur, Max uint64 }
+
+// Manager is who has started the task's process and can start it anew with other settings.
+type Manager struct {
+	Name string // docker, podman, nerdctl, kubernetes or systemd; empty: nobody in particular
+	ID   string // of the container, or the unit's name
 }
 
 // Label is what an input asks of a security module for the task.

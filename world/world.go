@@ -18,15 +18,30 @@ type World struct {
 	Task     Task
 	UserNS   []UserNS
 	MountNS  []MountNS
-	Mounts   []Mount
-	FS       *FS
-	Sysctls  [kernel.NumSysctls]Fact[int]
-	LSMs     Fact[[]string] // active modules in the kernel's order
-	BPFHooks Fact[[]string] // LSM hooks on which a BPF program sits
-	Refusals []Refusal
-	Findings []story.Finding
-	Sources  []story.Source
-	mounted  map[Path]MountID
+	// Namespaces are those of the other kinds. Index 0 is one of which nothing is known.
+	Namespaces []Namespace
+	// Processes are those that a call may name by pid, the task's own among them.
+	Processes     []Process
+	ProcessesAt   story.Origin // unknown: there may be others
+	IPC           []IPCObject  // of the task's IPC namespace
+	IPCAt         story.Origin // unknown: there may be others
+	Mounts        []Mount
+	FS            *FS
+	Sysctls       [kernel.NumSysctls]Fact[int]
+	Binfmts       Fact[bool]     // handlers are registered with binfmt_misc
+	Filesystems   Fact[[]string] // types that the kernel has, as /proc/filesystems lists them
+	LSMs          Fact[[]string] // active modules in the kernel's order
+	BPFHooks      Fact[[]string] // LSM hooks on which a BPF program sits
+	SELinux       SELinux
+	Lockdown      Fact[string]                   // none, integrity or confidentiality
+	Features      [kernel.NumFeatures]Fact[bool] // what the kernel is built with
+	Unreached     []Unreached
+	Manager       Fact[Manager] // of the task's process, where it runs already
+	Refusals      []Refusal
+	Findings      []story.Finding
+	Sources       []story.Source
+	mounted       map[Path]MountID
+	mountsVersion uint64
 }
 
 // Refusal is a reason why kubelet or runtime would not start the container, so that no call is ever made. It is a step of

@@ -94,7 +94,7 @@ func tryRun() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	start := time.Now()
-	o, err := plan.Perform(ctx, []*syscalls.Call{call})
+	o, err := plan.Perform(ctx, []syscalls.Made{{Call: call}})
 	if err != nil {
 		return "", err
 	}

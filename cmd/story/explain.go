@@ -11,12 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"syscallstory/explain"
-	"syscallstory/fix"
 	"syscallstory/render/text"
 	"syscallstory/story"
-	"syscallstory/syscalls"
-	"syscallstory/world"
 )
 
 // view is the flags that say how stories are printed.
@@ -36,8 +32,8 @@ type explainFlags struct {
 
 func (p *program) explainCommand() *cobra.Command {
 	var f explainFlags
-	c := &cobra.Command{Use: "explain -f FILE [flags] CALL... | - | CODE", Short: "predict the story of a call, or print the long text of a code such as MNT001",
-		Long: `Predict what the kernel does with calls of a container's first process: which gate decides, why, and what to change.
+	c := &cobra.Command{Use: "explain -f FILE | --pid PID | --world FILE [flags] CALL... | - | CODE", Short: "predict the story of a call, or print the long text of a code such as MNT001",
+		Long: `Predict what the kernel does with calls of a container's first process, or of a process that runs: which gate decides, why, and what to change.
 
 A call is written as strace writes it. With - calls are read from standard input, one a line; strace's output is
 accepted, and its results are then compared. Calls given as arguments are judged independently of each other, a stream in
@@ -46,6 +42,7 @@ order, on a world that changes with it.
 Exit status: 0 allowed, 1 denied or killed, 2 usage or bad input, 3 undetermined, 4 the story does not explain --got or
 strace's result.`,
 		Example: `  story explain -f pod.yaml --rootfs ./image --host-root ./node --node node.yaml 'open("/data/x", O_WRONLY)'
+  story explain --pid 4711 'mkdir("/x", 0700)'
   story explain -f pod.yaml --got EPERM 'mkdir("/x", 0700)'
   story explain MNT001`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -68,12 +65,12 @@ strace's result.`,
 }
 
 func (p *program) explain(f *explainFlags, args []string) error {
-	if f.file == "" && len(args) == 1 {
+	if f.file == "" && f.pid == 0 && f.world == "" && len(args) == 1 {
 		if c, ok := story.ParseCode(args[0]); ok {
 			_, err := io.WriteString(p.out, c.Explain())
 			return err
 		}
-		return fmt.Errorf("%q: name a Pod with -f FILE, or a code such as MNT001", args[0])
+		return fmt.Errorf("%q: name a Pod with -f FILE, a process with --pid PID or a snapshot with --world FILE, or a code such as MNT001", args[0])
 	}
 	if err := f.view.check(); err != nil {
 		return err
@@ -94,7 +91,7 @@ func (p *program) explain(f *explainFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	t := &teller{in: facts.Over(in), f: f, w: newWriter(p.out, f.view)}
+	t := &teller{in: facts.Over(in), f: f, w: newWriter(p.out, f.view), errs: p.errs}
 	if err := t.bind(); err != nil {
 		return err
 	}
@@ -114,85 +111,6 @@ func (p *program) explain(f *explainFlags, args []string) error {
 	}
 	p.code = t.code
 	return t.w.close()
-}
-
-// teller judges calls and prints their stories.
-type teller struct {
-	in     world.Input
-	f      *explainFlags
-	j      *explain.Judge
-	w      *writer
-	evolve bool
-	code   int
-}
-
-func (t *teller) bind() error {
-	w, err := t.in.World()
-	if err != nil {
-		return err
-	}
-	if t.j, err = bind(w); err == nil {
-		t.j.Remarks()
-	}
-	return err
-}
-
-// calls judges calls that were given as arguments; all of them are read before the first is told.
-func (t *teller) calls(args []string, got *story.Errno) error {
-	var all []*syscalls.Call
-	for _, a := range args {
-		c, r, err := syscalls.ParseLine(t.j.ABI(), a)
-		if err != nil {
-			return err
-		}
-		if r.Known && got == nil {
-			got = &r.Errno
-		}
-		all = append(all, c)
-	}
-	for _, c := range all {
-		if err := t.tell(c, got, -1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// stream judges the calls of standard input, a line each.
-func (t *teller) stream(in io.Reader, want *story.Errno) error {
-	return eachCall(in, "<stdin>", t.j.ABI(), func(c *syscalls.Call, r syscalls.Result) error {
-		got, ret := want, int64(-1)
-		if r.Known {
-			got, ret = &r.Errno, r.Ret
-		}
-		return t.tell(c, got, ret)
-	})
-}
-
-// tell judges one call, searches fixes if it is refused, and prints its story.
-func (t *teller) tell(c *syscalls.Call, got *story.Errno, ret int64) error {
-	s := t.j.Story(c)
-	if t.evolve && (s.Verdict == story.Allowed.String() || got != nil && *got == 0) {
-		t.j.Apply(c, ret)
-	}
-	code := map[string]int{"allowed": exitAllowed, "denied": exitDenied, "killed": exitDenied, "blocks": exitDenied, "undetermined": exitUndetermined}[s.Verdict]
-	if got != nil {
-		s.Got = t.j.Explains(s, *got)
-		if !s.Got.Explained && !s.Got.Possible {
-			code = exitDisagree
-		} else if !s.Got.Explained {
-			code = exitUndetermined
-		}
-	}
-	if code == exitDenied && !t.f.quiet && !t.evolve {
-		fixes, err := fix.Search(t.in, bind, c)
-		if err != nil {
-			return err
-		}
-		s.Fixes = append(s.Fixes, fixes...)
-	}
-	t.code = worse(t.code, code)
-	return t.w.write(s)
 }
 
 func (v *view) flags(s *pflag.FlagSet) {

@@ -57,7 +57,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	p := &program{in: in, out: out, errs: errs}
 	root := &cobra.Command{Use: "story", Short: "what the kernel does with a syscall in a container, and why", SilenceErrors: true, SilenceUsage: true}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(p.explainCommand(), p.runCommand(), p.doctorCommand(), p.seccompCommand(), p.verifyCommand(), &cobra.Command{Use: "version", Short: "print the version", Args: cobra.NoArgs,
+	root.AddCommand(p.explainCommand(), p.runCommand(), p.doctorCommand(), p.seccompCommand(), p.capsCommand(), p.lsmCommand(), p.selinuxCommand(), p.verifyCommand(), p.mountsCommand(), p.overlayCommand(), p.snapshotCommand(), &cobra.Command{Use: "version", Short: "print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { _, err := fmt.Fprintln(out, "story", version); return err }})
 	root.SetArgs(args)
 	root.SetIn(in)

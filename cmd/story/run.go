@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -46,12 +47,13 @@ Files that are not given as a real directory, and those of a --host-root that is
 Exit status: 0 allowed, 1 denied or killed, 2 usage or bad input, 3 undetermined, 4 prediction and kernel disagree, 5 this
 machine cannot do it. With -- CMD the command's own.`,
 		Example: `  story run -f pod.yaml --rootfs embedded --perform 'open("/etc/passwd", O_WRONLY)'
+  story run -f pod.yaml --rootfs ./image --perform - < calls
   story run -f pod.yaml --rootfs ./image -- /bin/sh -c 'id; ls /data'`,
 		RunE: func(c *cobra.Command, args []string) error { return p.run(&f, args, c.ArgsLenAtDash() == 0) }}
 	s := c.Flags()
 	f.subject.flags(s)
 	f.whatIf.flags(s)
-	s.StringArrayVar(&f.perform, "perform", nil, "a call to make, as strace writes it; may be given several times")
+	s.StringArrayVar(&f.perform, "perform", nil, "a call to make, as strace writes it; may be given several times; - for those of standard input, one a line, in order")
 	s.BoolVar(&f.sequence, "sequence", false, "make all calls by one task in one container")
 	s.BoolVar(&f.shadow, "shadow", false, "work on private copies of the host's files")
 	s.BoolVar(&f.hostWrites, "allow-host-writes", false, "let calls change the host's files and open its devices")
@@ -74,6 +76,12 @@ func (p *program) run(f *runFlags, args []string, dash bool) error {
 	case f.timeout <= 0 || f.timeout > time.Minute:
 		return errors.New("--timeout: it is between 1ms and 1m")
 	}
+	if f.pid != 0 {
+		return errors.New("--pid: a process that runs is not launched; story explain --pid predicts its calls")
+	}
+	if f.world != "" {
+		return errors.New("--world: a snapshot holds no contents of files, so that no container can be made from it; story explain --world predicts its calls")
+	}
 	f.localize = true
 	in, err := f.input(p.in)
 	if err != nil {
@@ -90,12 +98,9 @@ func (p *program) run(f *runFlags, args []string, dash bool) error {
 		p.code, err = r.command(ctx, args, p)
 		return err
 	}
-	groups := [][]string{}
-	for _, c := range f.perform {
-		groups = append(groups, []string{c})
-	}
-	if f.sequence {
-		groups = [][]string{f.perform}
+	groups, err := f.groups(p.in)
+	if err != nil {
+		return err
 	}
 	for _, g := range groups {
 		if err := r.perform(ctx, g); err != nil {
@@ -104,6 +109,35 @@ func (p *program) run(f *runFlags, args []string, dash bool) error {
 	}
 	p.code = r.code
 	return r.out.close()
+}
+
+// groups are the calls that one task, or a task with those that it makes, is to make in a container.
+func (f *runFlags) groups(in io.Reader) (groups [][]syscalls.Made, err error) {
+	if len(f.perform) == 1 && f.perform[0] == "-" {
+		if f.file == "-" {
+			return nil, errors.New("standard input holds the Pod or the calls, not both")
+		}
+		var all []syscalls.Made
+		err := eachCall(in, "<stdin>", syscalls.X8664, func(c *syscalls.Call, r syscalls.Result) error {
+			if all = append(all, syscalls.Made{Call: c, Result: r}); len(all) > probe.MaxCalls {
+				return fmt.Errorf("<stdin>: a container makes at most %d calls", probe.MaxCalls)
+			}
+			return nil
+		})
+		return [][]syscalls.Made{all}, err
+	}
+	for _, text := range f.perform {
+		c, r, err := syscalls.ParseLine(syscalls.X8664, text)
+		if err != nil {
+			return nil, err
+		}
+		if m := (syscalls.Made{Call: c, Result: r}); f.sequence && len(groups) > 0 {
+			groups[0] = append(groups[0], m)
+		} else {
+			groups = append(groups, []syscalls.Made{m})
+		}
+	}
+	return groups, nil
 }
 
 // runner performs calls and prints both stories.
@@ -135,27 +169,27 @@ func (r *runner) options() container.Options {
 	return container.Options{Shadow: r.f.shadow, HostWrites: r.f.hostWrites, Timeout: r.f.timeout, Rootless: os.Getuid() != 0}
 }
 
-// perform predicts and makes the calls of one task.
-func (r *runner) perform(ctx context.Context, texts []string) error {
+// perform predicts and makes the calls of one task, and of those that it makes.
+func (r *runner) perform(ctx context.Context, calls []syscalls.Made) error {
 	plan, j, planErr := r.prepare()
 	if j == nil {
 		return planErr
 	}
-	var calls []*syscalls.Call
-	for _, t := range texts {
-		c, err := syscalls.Parse(j.ABI(), t)
-		if err != nil {
-			return err
-		}
-		calls = append(calls, c)
-	}
 	var pairs []story.Run
+	stream := j.Stream()
 	for _, c := range calls {
-		pairs = append(pairs, story.Run{Predicted: j.Story(c)})
+		stream.Turn(c.PID)
+		s := j.Story(c.Call)
+		pairs = append(pairs, story.Run{Predicted: s})
 		if plan != nil && planErr == nil {
-			planErr = plan.Refuses(pairs[len(pairs)-1].Predicted)
+			planErr = plan.Refuses(s)
 		}
-		j.Apply(c, -1)
+		switch s.Verdict {
+		case story.Allowed.String():
+			stream.Apply(c.Call, -1)
+		case story.Undetermined.String():
+			stream.ApplyUnsure(c.Call)
+		}
 	}
 	if planErr == nil {
 		o, err := plan.Perform(ctx, calls)
@@ -163,7 +197,7 @@ func (r *runner) perform(ctx context.Context, texts []string) error {
 			return err
 		}
 		for i := range pairs {
-			performed(&pairs[i], j, calls[i], o.Results[i])
+			performed(&pairs[i], j, calls[i].Call, o.Results[i])
 		}
 		if len(pairs) == 1 {
 			effects(&pairs[0], o.Effects)
@@ -183,7 +217,7 @@ func (r *runner) perform(ctx context.Context, texts []string) error {
 			pairs[i].Reason = planErr.Error()
 		}
 		if s.Verdict == story.Denied.String() && len(calls) == 1 && !r.f.quiet {
-			fixes, err := fix.Search(r.in, r.bindLocal, calls[i])
+			fixes, err := fix.Search(r.in, r.bindLocal, calls[i].Call)
 			if err != nil {
 				return err
 			}

@@ -56,7 +56,7 @@ func compile(name string) (*jsonschema.Schema, error) {
 		return s, nil
 	}
 	c := jsonschema.NewCompiler()
-	for file, text := range map[string][]byte{"story.schema.json": schema.Story, "run.schema.json": schema.Run, "doctor.schema.json": schema.Doctor, "verify.schema.json": schema.Verify} {
+	for file, text := range map[string][]byte{"story.schema.json": schema.Story, "run.schema.json": schema.Run, "doctor.schema.json": schema.Doctor, "verify.schema.json": schema.Verify, "caps.schema.json": schema.Caps, "selinux.schema.json": schema.SELinux} {
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 		if err != nil {
 			return nil, err
@@ -89,6 +89,10 @@ func validate(text []byte) error {
 					name = "run.schema.json"
 				case m["area"] != nil:
 					name = "verify.schema.json"
+				case m["mask"] != nil, m["needs"] != nil, m["namespaces"] != nil:
+					name = "caps.schema.json"
+				case m["permission"] != nil, m["rules"] != nil, m["booleans"] != nil, m["differences"] != nil, m["wanted"] != nil, m["permissions"] != nil:
+					name = "selinux.schema.json"
 				case m["checks"] != nil:
 					name = "doctor.schema.json"
 				}

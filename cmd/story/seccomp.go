@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +12,8 @@ import (
 )
 
 func (p *program) seccompCommand() *cobra.Command {
-	c := &cobra.Command{Use: "seccomp", Short: "compile, ask, compare, check and compose seccomp profiles and filters"}
+	c := &cobra.Command{Use: "seccomp", Short: "compile, ask, compare, check and compose seccomp profiles and filters", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(p.compileCommand(), p.evalCommand(), p.tableCommand(), p.diffCommand(), p.checkCommand(), p.adviseCommand(), p.mergeCommand(), p.dumpCommand(), p.disasmCommand())
 	return c
 }
@@ -45,8 +47,14 @@ func (s *source) single() (explain.Filter, error) {
 	case 1:
 		return s.filters[0], nil
 	}
+	if pid, ok := strings.CutPrefix(s.name, "pid:"); ok {
+		return explain.Filter{}, fmt.Errorf("%s: it has %d filters, one is needed here: story seccomp dump --pid %s prints them", s.name, len(s.filters), pid)
+	}
 	return explain.Filter{}, fmt.Errorf("%s: it has %d filters, one is needed here", s.name, len(s.filters))
 }
+
+// wrongForm is the error of a form of a program that does not exist.
+func wrongForm(output string) error { return fmt.Errorf("-o %s: text, c, raw and json exist", output) }
 
 // printProgram prints a program in one of its forms.
 func (p *program) printProgram(prog seccomp.Program, output string) error {
@@ -65,7 +73,7 @@ func (p *program) printProgram(prog seccomp.Program, output string) error {
 	case "json":
 		err = json.NewEncoder(p.out).Encode(inJSON(prog))
 	default:
-		err = fmt.Errorf("-o %s: text, c, raw and json exist", output)
+		err = wrongForm(output)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,7 @@ func (p *program) diffCommand() *cobra.Command {
 	var offline bool
 	c := &cobra.Command{Use: "diff A B", Short: "what two profiles or filters answer differently, with an example of each difference", Args: cobra.ExactArgs(2),
 		Long: "Compare two sources call by call: every ABI, number and argument. Each difference comes with a call that shows it. The first\n" +
-			"examples are performed: a child loads each side's filters below a guard that keeps the call itself from running.\n\n" + sourceHelp,
+			"examples are performed, of x86_64 and i386: a child loads each side's filters below a guard that keeps the call itself from running.\n\n" + sourceHelp,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
 				return fmt.Errorf("-o %s: text and json exist", output)
@@ -129,14 +130,17 @@ func inCall(c seccomp.Change) string {
 			n = i + 1
 		}
 	}
-	if params, ok := syscalls.Params(c.Name); ok {
-		n = max(n, len(params))
-	}
+	params, _ := syscalls.Params(c.Name)
+	n = max(n, len(params))
 	args := make([]string, n)
 	for i := range args {
-		args[i] = fmt.Sprintf("%#x", x.Args[i])
-		if x.Args[i] < 10 {
-			args[i] = fmt.Sprint(x.Args[i])
+		a := x.Args[i]
+		args[i] = fmt.Sprintf("%#x", a)
+		switch pointer := i < len(params) && params[i].Pointer(); {
+		case pointer && a == 0:
+			args[i] = "NULL"
+		case !pointer && a < 10:
+			args[i] = fmt.Sprint(a)
 		}
 	}
 	return name + "(" + strings.Join(args, ", ") + ")"
@@ -144,8 +148,16 @@ func inCall(c seccomp.Change) string {
 
 // perform asks the kernel for both answers.
 func (e *example) perform(c seccomp.Change, a, b seccomp.Stack) {
-	if c.Foreign || c.ABI != syscalls.X8664 && c.ABI != syscalls.X32 {
-		e.Why = "only calls of x86_64 are performed"
+	_, unfiltered := seccomp.Unfiltered(c.ABI, c.Name)
+	switch {
+	case unfiltered:
+		e.Why = "newer kernels ask no filter about this call"
+		return
+	case c.Foreign || c.ABI.Audit() != syscalls.X8664.Audit() && c.ABI != syscalls.I386:
+		e.Why = "only calls of x86_64 and i386 are performed"
+		return
+	case c.ABI == syscalls.I386 && !hasI386():
+		e.Why = "this kernel takes no calls of i386"
 		return
 	}
 	for _, side := range []struct {
@@ -181,24 +193,36 @@ func guarded(a seccomp.Action) string {
 	return "passes"
 }
 
+// child is the task that performs, without filters.
+func child() *probe.Task {
+	t := &probe.Task{Timeout: 2 * time.Second}
+	t.Cred = probe.Cred{UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), Bounding: ^uint64(0), NoNewPrivs: true}
+	return t
+}
+
+// hasI386 asks the kernel for the process's id as i386 does.
+var hasI386 = sync.OnceValue(func() bool {
+	nr, _ := syscalls.Lookup(syscalls.I386, "getpid")
+	r, err := probe.Run(child(), []probe.Call{{NR: uint64(nr), I386: true}})
+	return err == nil && len(r) == 1 && r[0].Signal == 0 && r[0].Ret > 0
+})
+
 // answered has a child load filters and make the call. Below them lies a guard, a filter that refuses this one call with an errno of
 // its own: what is stricter shows, what is laxer shows as the guard's errno, and the call is never made.
 func answered(s seccomp.Stack, x *seccomp.Data) (string, error) {
-	needed := map[uint32]bool{}
+	i386 := x.Arch == syscalls.I386.Audit()
 	for _, name := range []string{"seccomp", "prctl", "exit", "exit_group"} {
-		nr, _ := syscalls.Lookup(syscalls.X8664, name)
-		needed[nr] = true
+		if nr, _ := syscalls.Lookup(syscalls.X8664, name); nr == x.NR && !i386 {
+			return "", fmt.Errorf("the child that performs needs this call itself")
+		}
 	}
-	if needed[x.NR] {
-		return "", fmt.Errorf("the child that performs needs this call itself")
-	}
-	guard := probe.Filter{}.Append(0x20, 0, 0, 0).Append(0x15, 0, 1, x.NR).Append(0x06, 0, 0, uint32(seccomp.Errno)|guardErrno).Append(0x06, 0, 0, uint32(seccomp.Allow))
-	task := &probe.Task{Filters: []probe.Filter{guard}, Timeout: 2 * time.Second}
-	task.Cred = probe.Cred{UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), Bounding: ^uint64(0), NoNewPrivs: true}
+	guard := probe.Filter{}.Append(0x20, 0, 0, 4).Append(0x15, 0, 3, x.Arch).Append(0x20, 0, 0, 0).Append(0x15, 0, 1, x.NR).Append(0x06, 0, 0, uint32(seccomp.Errno)|guardErrno).Append(0x06, 0, 0, uint32(seccomp.Allow))
+	task := child()
+	task.Filters = []probe.Filter{guard}
 	for _, f := range s {
 		task.Filters = append(task.Filters, probe.Filter(f.Raw()))
 	}
-	call := probe.Call{NR: uint64(x.NR)}
+	call := probe.Call{NR: uint64(x.NR), I386: i386}
 	for i, a := range x.Args {
 		call.Args[i].Val = a
 	}

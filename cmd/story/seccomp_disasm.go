@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"syscallstory/seccomp"
@@ -20,6 +22,9 @@ func (p *program) disasmCommand() *cobra.Command {
 			name := args[0]
 			if name == "-" {
 				name = "<stdin>"
+			}
+			if kind := kindOf(text); kind != "program" {
+				return fmt.Errorf("%s: a program is needed here, not a %s, which story seccomp compile makes a program of", name, map[string]string{"profile": "profile", "pod": "Pod", "bundle": "bundle's configuration"}[kind])
 			}
 			prog, err := seccomp.ReadProgram(name, text, syscalls.X8664)
 			if err != nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,137 +16,181 @@ import (
 // evaluation is what filters answer to one call, as -o json prints it.
 type evaluation struct {
 	Call     string   `json:"call"`
-	Verdict  string   `json:"verdict,omitempty"`  // the action; absent where it depends on an argument that is not known
+	ABI      string   `json:"abi"`
+	NR       uint32   `json:"nr"`
+	Verdict  string   `json:"verdict,omitempty"`  // the action; absent where it depends on something that is not known
 	Possible []string `json:"possible,omitempty"` // then, all answers that are possible
-	Filter   int      `json:"filter"`             // index of the filter that decides, 0 the oldest; -1 without a filter
+	Filter   int      `json:"filter"`             // index of the filter that decides, 0 the oldest; -1 where none does
+	Filters  int      `json:"filters"`            // how many there are
 	Name     string   `json:"name,omitempty"`
 	Insn     int      `json:"instruction"`
 	Path     []int    `json:"path"`             // instructions that the deciding filter executes
 	Effect   string   `json:"effect,omitempty"` // what the action does to the call
-	Logged   bool     `json:"logged"`           // the kernel records it, even of a filter without SECCOMP_FILTER_FLAG_LOG
+	Logged   *bool    `json:"logged"`           // the kernel records it; null where that depends on how a bare program is installed
 	At       string   `json:"at,omitempty"`
 	Why      string   `json:"why,omitempty"`
+	Note     string   `json:"note,omitempty"`
 }
 
 func (p *program) evalCommand() *cobra.Command {
 	var t target
-	var output string
+	var output, of string
 	c := &cobra.Command{Use: "eval SOURCE CALL...", Short: "what filters answer to calls, with the rule and the instruction that decide", Args: cobra.MinimumNArgs(2),
-		Long: "Say what filters answer to calls, which of them decides, at which instruction and because of which rule.\n\n" + sourceHelp,
+		Long: "Say what filters answer to calls, which of them decides, at which instruction and because of which rule, and what becomes of the\n" +
+			"call. Exit 3 if the answer to one depends on something that is not known: a pointer, or an argument that was not given.\n\n" + sourceHelp,
 		RunE: func(_ *cobra.Command, args []string) error {
+			if output != "text" && output != "json" {
+				return fmt.Errorf("-o %s: text and json exist", output)
+			}
 			s, err := t.read(p, args[0])
 			if err != nil {
 				return err
 			}
-			var calls []*syscalls.Call
-			for _, a := range args[1:] {
-				c, err := syscalls.Parse(s.abi, a)
+			abi, err := s.abiNamed(of)
+			if err != nil {
+				return err
+			}
+			all := make([]evaluation, len(args)-1)
+			for i, a := range args[1:] {
+				c, err := syscalls.Parse(abi, a)
 				if err != nil {
 					return err
 				}
-				calls = append(calls, c)
-			}
-			all := make([]evaluation, len(calls))
-			for i, c := range calls {
-				all[i] = s.eval(c)
+				if all[i], err = s.eval(c); err != nil {
+					return err
+				}
+				if all[i].Possible != nil {
+					p.code = exitUndetermined
+				}
 			}
 			return p.printEvaluations(all, output)
 		}}
 	t.flags(c.Flags())
 	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	c.Flags().StringVar(&of, "abi", "", "the ABI of the calls: x86_64, i386 or x32, arm64 or arm; --arch where it is not given")
 	return c
 }
 
-// eval asks the filters.
-func (s *source) eval(call *syscalls.Call) evaluation {
-	out := evaluation{Call: call.String(), Filter: -1, Path: []int{}}
-	regs, unknown := call.Registers()
-	d := seccomp.Data{NR: call.Nr, Arch: call.ABI.Audit(), Args: regs}
-	for _, f := range s.filters {
-		if f.Profile != nil && f.Profile.Depends(call.Name, unknown) {
-			for _, x := range f.Profile.Every(call.Name, &regs, unknown) {
-				out.Possible = append(out.Possible, x.Action.String())
-			}
+// abiNamed returns one of the machine's ABIs, its own where none is named.
+func (s *source) abiNamed(name string) (syscalls.ABI, error) {
+	if name == "" {
+		return s.abi, nil
+	}
+	of := []syscalls.ABI{syscalls.X8664, syscalls.I386, syscalls.X32}
+	if s.abi == syscalls.ARM64 {
+		of = []syscalls.ABI{syscalls.ARM64, syscalls.ARM}
+	}
+	for _, a := range of {
+		if a.String() == name {
+			return a, nil
 		}
 	}
-	if len(out.Possible) == 1 {
-		out.Possible = nil
+	return 0, fmt.Errorf("--abi %s: on %v %s exist", name, s.abi, strings.Trim(fmt.Sprint(of), "[]"))
+}
+
+// eval asks the filters.
+func (s *source) eval(call *syscalls.Call) (evaluation, error) {
+	out := evaluation{Call: call.String(), ABI: call.ABI.String(), NR: call.Nr, Filter: -1, Filters: len(s.filters), Path: []int{}}
+	regs, unknown := call.Registers()
+	d := seccomp.Data{NR: call.Nr, Arch: call.ABI.Audit(), Args: regs}
+	possible, err := s.possible(call, &d, unknown)
+	if err != nil {
+		return out, err
+	}
+	if len(possible) > 1 {
+		for _, a := range possible {
+			out.Possible = append(out.Possible, a.String())
+		}
+		out.Why = "it depends on something that is not known: a pointer, an argument that was not given, or the kernel's release"
+		return out, nil
 	}
 	action, filter, insn := s.stack().Run(&d)
+	out.Verdict, out.Effect = action.String(), action.Effect()
+	never := false
 	if filter < 0 {
-		out.Verdict, out.Why = action.String(), "there is no filter"
-		return out
+		out.Why, out.Logged = "there is no filter", &never
+		return out, nil
 	}
 	f := s.filters[filter]
 	out.Filter, out.Name, out.Insn, out.Path = filter, f.Name, insn, f.Program.Path(&d)
-	if len(out.Possible) == 0 {
-		out.Verdict, out.Effect, out.Logged = action.String(), action.Effect(), action.Logged(false)
+	// How a bare program is installed is not known; a live one's flags are.
+	if logged := action.Logged(f.Log); f.Profile != nil || s.running || logged == action.Logged(!f.Log) {
+		out.Logged = &logged
+	}
+	if _, ok := seccomp.Unfiltered(call.ABI, call.Name); ok {
+		out.Note = "newer kernels make this call without asking filters: story explain SEC006"
 	}
 	if f.Profile != nil {
-		out.At, out.Why = reason(f, call, &regs)
+		at, why := f.Profile.Reason(call, &regs)
+		out.At, out.Why = fmt.Sprintf("%s:%d:%d", f.Profile.Profile.File, at.Line, at.Col), why
 	}
-	return out
+	return out, nil
 }
 
-// reason names the place in the profile that decides, and why it is in force.
-func reason(f explain.Filter, call *syscalls.Call, regs *[6]uint64) (at, why string) {
-	r := f.Profile
-	if why, ok := r.Stub(call.ABI, call.Nr); ok {
-		return fmt.Sprintf("%s:%d:%d", r.Profile.File, r.Profile.At.Line, r.Profile.At.Col), why
+// possible lists the answers that the filters can give; one, or none, where the call says all that they look at.
+func (s *source) possible(call *syscalls.Call, d *seccomp.Data, unknown uint8) ([]seccomp.Action, error) {
+	maybe := slices.ContainsFunc(s.filters, func(f explain.Filter) bool { return f.Profile != nil && f.Profile.Depends(call.Name, 0) })
+	switch {
+	case !maybe && !s.stack().Open(call.ABI, unknown):
+		return nil, nil
+	case !maybe:
+		return s.stack().Possible(d, unknown)
 	}
-	if why, ok := r.Unknown(call.ABI, call.Name); ok {
-		return fmt.Sprintf("%s:%d:%d", r.Profile.File, r.Profile.At.Line, r.Profile.At.Col), "the default action: " + why
-	}
-	d := r.Eval(call.Name, regs)
-	pos, why := r.Profile.At, "no rule matches: the default action"
-	if d.Rule >= 0 {
-		pos, why = r.Profile.Rules[d.Rule].At, "a rule names "+call.Name
-		if w := r.Why(d.Rule); w != "" {
-			why += ", in force " + w
+	var all []seccomp.Action
+	for i, f := range s.filters {
+		own, err := seccomp.Stack{f.Program}.Possible(d, unknown)
+		if err != nil {
+			return nil, err
 		}
-	} else if drop, ok := r.Missing(call.Name); ok {
-		why += fmt.Sprintf("; the rule of line %d is not in force: %s", r.Profile.Rules[drop.Rule].At.Line, drop.Why)
+		if f.Profile != nil && f.Profile.Depends(call.Name, 0) {
+			own = f.Profile.Every(call.Name, &d.Args, unknown)
+		}
+		if i > 0 {
+			own = seccomp.Together(all, own)
+		}
+		all = own
 	}
-	return fmt.Sprintf("%s:%d:%d", r.Profile.File, pos.Line, pos.Col), why
+	return all, nil
 }
 
 func (p *program) printEvaluations(all []evaluation, output string) error {
-	switch output {
-	case "json":
+	if output == "json" {
 		enc := json.NewEncoder(p.out)
 		enc.SetIndent("", "  ")
 		if len(all) == 1 {
 			return enc.Encode(all[0])
 		}
 		return enc.Encode(all)
-	case "text":
-	default:
-		return fmt.Errorf("-o %s: text and json exist", output)
 	}
 	for _, e := range all {
-		switch {
-		case e.Possible != nil:
-			fmt.Fprintf(p.out, "%s: it depends on an argument that is not known: %s\n", e.Call, join(e.Possible))
-		case e.Filter < 0:
-			fmt.Fprintf(p.out, "%s: %s   %s\n", e.Call, e.Verdict, e.Why)
-		default:
-			fmt.Fprintf(p.out, "%s: %s   filter %d, instruction %d", e.Call, e.Verdict, e.Filter, e.Insn)
-			if e.At != "" {
-				fmt.Fprintf(p.out, ", %s: %s", e.At, e.Why)
-			}
-			fmt.Fprintln(p.out)
+		if _, err := fmt.Fprintln(p.out, e); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func join(words []string) string {
-	out := ""
-	for i, w := range words {
-		if i > 0 {
-			out += " "
-		}
-		out += w
+// String is the evaluation as text: the answer and where it comes from, and for all but ALLOW what becomes of the call.
+func (e evaluation) String() string {
+	switch {
+	case e.Possible != nil:
+		return fmt.Sprintf("%s: %s   %s", e.Call, strings.Join(e.Possible, " or "), e.Why)
+	case e.Filter < 0:
+		return fmt.Sprintf("%s: %s   %s", e.Call, e.Verdict, e.Why)
 	}
-	return out
+	s := fmt.Sprintf("%s: %s   filter %d, instruction %d", e.Call, e.Verdict, e.Filter, e.Insn)
+	if e.At != "" {
+		s += fmt.Sprintf(", %s: %s", e.At, e.Why)
+	}
+	if e.Verdict != seccomp.Allow.String() {
+		recorded := "recorded only if the filter is installed with SECCOMP_FILTER_FLAG_LOG"
+		if e.Logged != nil {
+			recorded = map[bool]string{true: "the kernel records it", false: "the kernel does not record it"}[*e.Logged]
+		}
+		s += fmt.Sprintf("\n    %s; %s", e.Effect, recorded)
+	}
+	if e.Note != "" {
+		s += "\n    " + e.Note
+	}
+	return s
 }

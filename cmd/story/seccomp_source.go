@@ -65,6 +65,7 @@ type source struct {
 	name    string
 	abi     syscalls.ABI
 	filters []explain.Filter // without a profile: a bare program
+	running bool             // they are a live process's: their flags are known
 }
 
 func (s *source) stack() seccomp.Stack {
@@ -88,7 +89,10 @@ func (s *source) abis() []syscalls.ABI {
 
 // profile returns the only filter's profile.
 func (s *source) profile() (*seccomp.Resolved, error) {
-	if len(s.filters) != 1 || s.filters[0].Profile == nil {
+	switch {
+	case len(s.filters) == 0:
+		return nil, fmt.Errorf("%s: it has no seccomp profile (Unconfined)", s.name)
+	case len(s.filters) > 1 || s.filters[0].Profile == nil:
 		return nil, fmt.Errorf("%s: a profile is needed here, not a program", s.name)
 	}
 	return s.filters[0].Profile, nil
@@ -162,6 +166,7 @@ func (s *source) live(pid string) (*live.Seccomp, error) {
 	if l.Mode == 1 {
 		return l, fmt.Errorf("process %d is in strict mode: it has no filter, and may make read, write, _exit and rt_sigreturn only", n)
 	}
+	s.running = true
 	for i, f := range l.Filters {
 		prog, err := seccomp.ParseRaw(f.Program)
 		if err == nil {
@@ -170,7 +175,7 @@ func (s *source) live(pid string) (*live.Seccomp, error) {
 		if err != nil {
 			return l, fmt.Errorf("process %d: %w", n, err)
 		}
-		s.filters = append(s.filters, explain.Filter{Name: fmt.Sprintf("pid %d, filter %d", n, i), Program: prog})
+		s.filters = append(s.filters, explain.Filter{Name: fmt.Sprintf("pid %d, filter %d", n, i), Program: prog, Log: l.Filters[i].Log})
 	}
 	return l, nil
 }
@@ -261,7 +266,7 @@ func (t *target) add(s *source, file string, text []byte, base world.CapSet) err
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	s.filters = append(s.filters, explain.Filter{Name: file, Profile: r, Program: prog})
+	s.filters = append(s.filters, explain.Filter{Name: file, Profile: r, Program: prog, Log: p.Log})
 	return nil
 }
 
@@ -310,9 +315,17 @@ func (t *target) workload(p *program, s *source, file string) error {
 	if err != nil {
 		return err
 	}
+	// What an API server refuses, and fields without effect, may be why another profile is in force than the author thinks.
+	for _, r := range w.Refusals {
+		at := w.Place(r.At)
+		fmt.Fprintf(p.errs, "%s:%d:%d: the API server refuses this: %s\n", at.File, at.Line, at.Col, r.Facts[0])
+	}
+	for _, f := range w.Findings {
+		fmt.Fprintf(p.errs, "%s:%d:%d: %s: %s\n", f.At.File, f.At.Line, f.At.Col, f.Severity, f.Text)
+	}
 	if w.Task.Seccomp.Mode == world.SeccompNotKnown {
 		why, _ := w.Reason(w.Task.Seccomp.At)
-		return undetermined{errors.New(why.Text)}
+		return undetermined{fmt.Errorf("%s: %s; facts of the node are given with --node FILE and --host-root DIR", file, why.Text)}
 	}
 	j, err := bind(w)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"syscallstory/seccomp"
+	"syscallstory/syscalls"
 )
 
 // conditions is one of a call's cases, as -o json prints it.
@@ -46,6 +47,9 @@ func (p *program) tableCommand() *cobra.Command {
 			if output != "text" && output != "json" {
 				return fmt.Errorf("-o %s: text and json exist", output)
 			}
+			if only != "" && !syscalls.Exists(only) {
+				return fmt.Errorf("--call: unknown syscall %s%s", only, meant(syscalls.Nearest(only)))
+			}
 			s, err := t.read(p, args[0])
 			if err != nil {
 				return err
@@ -60,6 +64,14 @@ func (p *program) tableCommand() *cobra.Command {
 	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	c.Flags().StringVar(&only, "call", "", "only the calls of this name")
 	return c
+}
+
+// meant asks whether a known name was meant.
+func meant(near []string) string {
+	if len(near) == 0 {
+		return ""
+	}
+	return "; did you mean " + near[0] + "?"
 }
 
 func (p *program) printTable(rows []seccomp.Row, output, only string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,10 +12,14 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"syscallstory/container"
 	"syscallstory/explain"
+	"syscallstory/from/edits"
 	"syscallstory/from/files"
+	"syscallstory/from/live"
 	"syscallstory/from/node"
 	"syscallstory/from/pod"
+	"syscallstory/from/systemd"
 	"syscallstory/internal/strictyaml"
 	"syscallstory/kernel"
 	"syscallstory/overlay"
@@ -27,59 +32,143 @@ import (
 // subject is the flags that name a task, and the facts around it that no manifest holds.
 type subject struct {
 	file, pod, container, rootfs, hostRoot, node string
+	world                                        string
+	pid                                          int
+	units                                        []string
 	localize                                     bool // calls are performed here: the kernel's facts are this machine's
 }
 
 func (s *subject) flags(f *pflag.FlagSet) {
 	f.StringVarP(&s.file, "file", "f", "", "Pod, workload with a pod template, or List of them; - for standard input")
+	f.IntVar(&s.pid, "pid", 0, "a process or thread that runs, by its id")
+	f.StringVar(&s.world, "world", "", "a snapshot that story snapshot has written")
 	f.StringVarP(&s.pod, "pod", "p", "", "name of the Pod or workload, where the file holds several")
 	f.StringVarP(&s.container, "container", "c", "", "container, where there are several")
 	f.StringVar(&s.rootfs, "rootfs", "", "the image's files: a directory, or embedded for a tiny built-in one")
 	f.StringVar(&s.hostRoot, "host-root", "", "the host's files: a directory")
+	f.StringArrayVar(&s.units, "unit", nil, "unit file, or drop-in, of the node's containerd.service, kubelet.service and the like; more than once")
 	f.StringVar(&s.node, "node", "", "the node's kernel, security modules, sysctls, engine and mounts: a file, or local for this machine")
 }
 
 // input reads the subject.
 func (s *subject) input(in io.Reader) (world.Input, error) {
-	if s.file == "" {
-		return nil, errors.New("name a Pod with -f FILE")
+	switch {
+	case s.pid != 0 && s.world != "":
+		return nil, errors.New("--pid and --world exclude each other")
+	case (s.pid != 0 || s.world != "") && (s.file != "" || s.pod != "" || s.container != "" || s.rootfs != "" || s.hostRoot != "" || s.node != "" || len(s.units) > 0):
+		return nil, errors.New("--pid and --world name a task and all that it meets; -f, -p, -c, --rootfs, --host-root, --node and --unit go with manifests")
+	case s.pid != 0:
+		return s.process()
+	case s.world != "":
+		return openSnapshot(s.world)
+	case s.file == "":
+		return nil, errors.New("name a Pod with -f FILE, a process with --pid PID or a snapshot with --world FILE")
 	}
-	name, data := s.file, []byte(nil)
+	ws, o, err := s.manifest(in)
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.workload(s.name(), ws)
+	if err != nil {
+		return nil, err
+	}
+	return w.Input(o), nil
+}
+
+func (s *subject) name() string {
+	if s.file == "-" {
+		return "<stdin>"
+	}
+	return s.file
+}
+
+// manifest reads the workloads of the file, and what is known of the node.
+func (s *subject) manifest(in io.Reader) ([]*pod.Workload, pod.Options, error) {
+	o := pod.Options{Container: s.container, Rootfs: s.rootfs, HostRoot: s.hostRoot, Merger: overlay.Merger{}}
+	var data []byte
 	var err error
 	if s.file == "-" {
-		name = "<stdin>"
 		data, err = io.ReadAll(io.LimitReader(in, strictyaml.MaxSize+1))
 	} else {
 		data, err = readFile(s.file, strictyaml.MaxSize)
 	}
 	if err != nil {
-		return nil, err
+		return nil, o, err
 	}
-	o := pod.Options{Container: s.container, Rootfs: s.rootfs, HostRoot: s.hostRoot, Merger: overlay.Merger{}}
+	if err := s.machine(&o); err != nil {
+		return nil, o, err
+	}
+	ws, err := pod.Parse(s.name(), data)
+	return ws, o, err
+}
+
+// options reads what is known of the node alone.
+func (s *subject) options() (o pod.Options, err error) {
+	err = s.machine(&o)
+	return o, err
+}
+
+// machine reads what is known of the node.
+func (s *subject) machine(o *pod.Options) (err error) {
 	switch s.node {
 	case "":
 	case "local":
 		o.Node, err = node.Local()
 	default:
-		err = readNode(s.node, &o)
+		err = readNode(s.node, o)
+	}
+	if err == nil && s.localize {
+		o.Node, err = o.Node.Localized(s.hostRoot == "/")
+	}
+	if err == nil && len(s.units) > 0 && o.Node == nil {
+		o.Node = &node.Node{}
+	}
+	for i := 0; err == nil && i < len(s.units); i++ {
+		err = readUnit(s.units[i], o.Node)
+	}
+	return err
+}
+
+// readUnit takes a unit file into account.
+func readUnit(file string, n *node.Node) error {
+	text, err := readFile(file, systemd.MaxSize)
+	if err == nil {
+		err = n.AddUnit(file, text)
+	}
+	return err
+}
+
+// process reads a live process.
+func (s *subject) process() (world.Input, error) {
+	if s.pid < 0 {
+		return nil, fmt.Errorf("--pid %d: it is not the id of a process", s.pid)
+	}
+	p, err := live.Open(s.pid, live.Options{Merger: overlay.Merger{}})
+	var e *live.ReadError
+	if errors.As(err, &e) && e.Need != "" {
+		return nil, &container.Incapable{Err: err}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if s.localize {
-		if o.Node, err = o.Node.Localized(s.hostRoot == "/"); err != nil {
-			return nil, err
+	return p, nil
+}
+
+// openSnapshot reads a world that was written to a file. A story may change its world, so that each is read anew.
+func openSnapshot(name string) (world.Input, error) {
+	text, err := readFile(name, world.MaxSnapshot)
+	if err != nil {
+		return nil, err
+	}
+	m := &edits.Machine{PID: "$PID", Read: func() (*world.World, error) {
+		w, err := world.ReadSnapshot(bytes.NewReader(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-	}
-	ws, err := pod.Parse(name, data)
-	if err != nil {
-		return nil, err
-	}
-	w, err := s.workload(name, ws)
-	if err != nil {
-		return nil, err
-	}
-	return w.Input(o), nil
+		return w, nil
+	}}
+	_, err = m.World()
+	return m, err
 }
 
 // workload picks the one that is meant.
@@ -113,6 +202,11 @@ func readNode(file string, o *pod.Options) error {
 	}
 	if o.Node, err = node.Parse(file, data); err != nil {
 		return err
+	}
+	for _, u := range o.Node.Systemd.Units {
+		if err := readUnit(filepath.Join(filepath.Dir(file), u), o.Node); err != nil {
+			return err
+		}
 	}
 	if o.Node.Files != "" {
 		o.OwnersAt = filepath.Join(filepath.Dir(file), o.Node.Files)

@@ -112,13 +112,7 @@ func (c *coder) spec(s *Spec) {
 		integer(c, &f.Flags)
 	})
 	c.task(&s.Task)
-	list(c, &s.Calls, func(c *coder, call *probe.Call) {
-		integer(c, &call.NR)
-		for i := range call.Args {
-			integer(c, &call.Args[i].Val)
-			call.Args[i].Data = c.bytes(call.Args[i].Data)
-		}
-	})
+	list(c, &s.Calls, call)
 	list(c, &s.Command, str)
 	list(c, &s.Env, str)
 	c.str(&s.Label)
@@ -132,6 +126,19 @@ func (c *coder) spec(s *Spec) {
 	c.flag(&s.LowerIDs)
 }
 
+func call(c *coder, call *probe.Call) {
+	integer(c, &call.NR)
+	for i := range call.Args {
+		integer(c, &call.Args[i].Val)
+		call.Args[i].Data = c.bytes(call.Args[i].Data)
+		list(c, &call.Args[i].Pointers, integer[int])
+		integer(c, &call.Args[i].PIDOf)
+		integer(c, &call.Args[i].PIDAt)
+	}
+	integer(c, &call.By)
+	integer(c, &call.Makes)
+}
+
 func (c *coder) node(n *Node) {
 	c.str(&n.Path)
 	integer(c, &n.Mode)
@@ -142,6 +149,7 @@ func (c *coder) node(n *Node) {
 	integer(c, &n.Major)
 	integer(c, &n.Minor)
 	n.ACL = c.bytes(n.ACL)
+	n.Caps = c.bytes(n.Caps)
 	integer(c, &n.Flags)
 }
 
@@ -149,6 +157,15 @@ func (c *coder) task(t *probe.Task) {
 	cr := &t.Cred
 	integer(c, &cr.UID)
 	integer(c, &cr.GID)
+	differ := cr.Others != nil
+	if c.flag(&differ); differ {
+		if cr.Others == nil {
+			cr.Others = &probe.Others{}
+		}
+		for _, id := range []*uint32{&cr.Others.RealUID, &cr.Others.SavedUID, &cr.Others.RealGID, &cr.Others.SavedGID} {
+			integer(c, id)
+		}
+	}
 	list(c, &cr.Groups, func(c *coder, g *uint32) { integer(c, g) })
 	for _, set := range []*uint64{&cr.Bounding, &cr.Inheritable, &cr.Permitted, &cr.Effective, &cr.Ambient} {
 		integer(c, set)
@@ -157,8 +174,11 @@ func (c *coder) task(t *probe.Task) {
 	c.flag(&cr.NoNewPrivs)
 	c.flag(&t.Strict)
 	list(c, &t.Filters, func(c *coder, f *probe.Filter) { *f = c.bytes(*f) })
+	c.flag(&t.Leaves)
+	c.flag(&t.Dumpable)
 	integer(c, &t.Umask)
 	list(c, &t.Keep, func(c *coder, n *int) { integer(c, n) })
+	list(c, &t.Before, call)
 	t.Timeout = time.Duration(c.num(uint64(t.Timeout)))
 }
 

@@ -244,7 +244,12 @@ func (n *Node) make(p string) error {
 		return err
 	}
 	if len(n.ACL) > 0 {
-		return unix.Setxattr(p, "system.posix_acl_access", n.ACL, 0)
+		if err := unix.Setxattr(p, "system.posix_acl_access", n.ACL, 0); err != nil {
+			return err
+		}
+	}
+	if len(n.Caps) > 0 {
+		return unix.Setxattr(p, "security.capability", n.Caps, 0)
 	}
 	return nil
 }

@@ -49,6 +49,7 @@ type Node struct {
 	Link         string
 	Major, Minor uint32
 	ACL          []byte // system.posix_acl_access
+	Caps         []byte // security.capability
 	Flags        uint32 // FS_IMMUTABLE_FL, FS_APPEND_FL
 }
 

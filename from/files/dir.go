@@ -1,7 +1,6 @@
 package files
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -107,47 +106,11 @@ func (s *dir) read(p string) (world.Inode, identity, bool) {
 		return world.Inode{}, identity{}, false
 	}
 	defer unix.Close(fd)
-	var st unix.Statx_t
-	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, &st); err != nil {
+	ino, st, err := Inode(s.w, fd, p)
+	if err != nil {
 		return world.Inode{}, identity{}, false
 	}
 	full := filepath.Join(s.base, p)
-	ino := world.Inode{Mode: st.Mode, UID: world.KUID(st.Uid), GID: world.KGID(st.Gid), Nlink: st.Nlink, Size: int64(st.Size), Major: st.Rdev_major, Minor: st.Rdev_minor,
-		Known: world.KnownType | world.KnownPerm | world.KnownOwner | world.KnownSize}
-	if st.Attributes_mask&unix.STATX_ATTR_IMMUTABLE != 0 {
-		ino.Known |= world.KnownAttr
-		if st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
-			ino.Attr |= world.AttrImmutable
-		}
-		if st.Attributes&unix.STATX_ATTR_APPEND != 0 {
-			ino.Attr |= world.AttrAppend
-		}
-	}
-	proc := fmt.Sprintf("/proc/self/fd/%d", fd)
-	if ino.Is(world.TypeDir) {
-		ino.Opaque, ino.UserOpaque = opaque(proc, "trusted.overlay.opaque"), opaque(proc, "user.overlay.opaque")
-		if _, err := unix.Getxattr(proc, "trusted.overlay.redirect", nil); err == nil {
-			ino.Redirected = s.w.Miss("what the layers below hold for the renamed directory "+p+" is not modelled yet", "")
-		}
-	}
-	switch ino.Type() {
-	case world.TypeLink:
-		buf := make([]byte, 4096)
-		n, err := unix.Readlinkat(fd, "", buf)
-		if err != nil {
-			return world.Inode{}, identity{}, false
-		}
-		ino.Link = string(buf[:n])
-		ino.Known |= world.KnownACL
-	case world.TypeChar:
-		ino.Whited = st.Rdev_major == 0 && st.Rdev_minor == 0
-		ino.Known |= world.KnownACL
-	default:
-		if acl, ok := readACL(proc); ok {
-			ino.ACL = acl
-			ino.Known |= world.KnownACL
-		}
-	}
 	place := story.Place{Text: "lstat " + full}
 	if e, ok := s.over[p]; ok {
 		place = story.Place{File: s.spec, Line: e.line, Col: 1, Text: "the node file's list of owners"}
@@ -166,17 +129,67 @@ func (s *dir) read(p string) (world.Inode, identity, bool) {
 		if e.have&world.KnownACL != 0 {
 			ino.ACL, ino.Known = e.ino.ACL, ino.Known|world.KnownACL
 		}
+		if e.have&world.KnownCaps != 0 {
+			ino.Caps, ino.Known = e.ino.Caps, ino.Known|world.KnownCaps
+		}
+	}
+	if ino.Is(world.TypeReg) && ino.Mode&0o111 != 0 && ino.Program == nil { // the specification has made it executable
+		ino.Program = readProgram(fmt.Sprintf("/proc/self/fd/%d", fd))
 	}
 	ino.At = s.w.Add(place)
 	return ino, identity{st.Dev_major, st.Dev_minor, st.Ino}, true
 }
 
-// opaque reads overlayfs's mark of a directory that hides those below it (ovl_path_check_dir_xattr). Marks of the trusted kind
-// show to CAP_SYS_ADMIN only.
-func opaque(p, name string) bool {
-	var b [1]byte
-	n, err := unix.Getxattr(p, name, b[:])
-	return err == nil && n == 1 && b[0] == 'y'
+// Inode reads what an O_PATH descriptor leads to; name is how a story calls it. The caller says where the attributes come from.
+func Inode(w *world.World, fd int, name string) (world.Inode, *unix.Statx_t, error) {
+	st := new(unix.Statx_t)
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_NO_AUTOMOUNT, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, st); err != nil {
+		return world.Inode{}, nil, err
+	}
+	ino := world.Inode{Mode: st.Mode, UID: world.KUID(st.Uid), GID: world.KGID(st.Gid), Nlink: st.Nlink, Size: int64(st.Size), Major: st.Rdev_major, Minor: st.Rdev_minor,
+		Known: world.KnownType | world.KnownPerm | world.KnownOwner | world.KnownSize}
+	if st.Attributes_mask&unix.STATX_ATTR_IMMUTABLE != 0 {
+		ino.Known |= world.KnownAttr
+		if st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
+			ino.Attr |= world.AttrImmutable
+		}
+		if st.Attributes&unix.STATX_ATTR_APPEND != 0 {
+			ino.Attr |= world.AttrAppend
+		}
+	}
+	proc := fmt.Sprintf("/proc/self/fd/%d", fd)
+	readXattrs(proc, &ino)
+	readMarks(proc, &ino)
+	switch ino.Type() {
+	case world.TypeLink:
+		buf := make([]byte, 4096)
+		n, err := unix.Readlinkat(fd, "", buf)
+		if err != nil {
+			return world.Inode{}, nil, err
+		}
+		ino.Link = string(buf[:n])
+		ino.Known |= world.KnownACL
+	case world.TypeChar:
+		ino.Whited = st.Rdev_major == 0 && st.Rdev_minor == 0
+		ino.Known |= world.KnownACL
+	default:
+		if acl, ok := readACL(proc); ok {
+			ino.ACL = acl
+			ino.Known |= world.KnownACL
+		}
+	}
+	if ino.Is(world.TypeReg) {
+		if caps, ok := readCaps(proc); ok {
+			ino.Caps = caps
+			ino.Known |= world.KnownCaps
+		}
+		if ino.Mode&0o111 != 0 {
+			ino.Program = readProgram(proc)
+		}
+	} else {
+		ino.Known |= world.KnownCaps
+	}
+	return ino, st, nil
 }
 
 // readACL reads an access ACL. No ACL is an answer, no support for them too.
@@ -192,24 +205,13 @@ func readACL(p string) ([]world.ACLEntry, bool) {
 	return decodeACL(buf[:n])
 }
 
-// decodeACL reads the kernel's form: a version, then tag, permission and id of each entry.
+// decodeACL reads the kernel's form of an access ACL.
 func decodeACL(b []byte) ([]world.ACLEntry, bool) {
-	if len(b) < 4 || (len(b)-4)%8 != 0 || binary.LittleEndian.Uint32(b) != 2 {
-		return nil, false
-	}
-	tags := map[uint16]world.ACLTag{1: world.ACLUserObj, 2: world.ACLUser, 4: world.ACLGroupObj, 8: world.ACLGroup, 16: world.ACLMask, 32: world.ACLOther}
-	var acl []world.ACLEntry
-	for b = b[4:]; len(b) > 0; b = b[8:] {
-		tag, ok := tags[binary.LittleEndian.Uint16(b)]
-		if !ok {
-			return nil, false
-		}
-		acl = append(acl, world.ACLEntry{Tag: tag, Perm: uint8(binary.LittleEndian.Uint16(b[2:])), ID: binary.LittleEndian.Uint32(b[4:])})
-	}
+	acl, ok := entries(b)
 	if len(acl) == 3 {
-		return nil, true // nothing beyond the mode bits
+		return nil, ok // nothing beyond the mode bits
 	}
-	return acl, true
+	return acl, ok
 }
 
 // ReadFile reads a file below the base of a directory, confined to it.

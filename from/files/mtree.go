@@ -5,6 +5,7 @@ package files
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"math"
 	"path"
@@ -30,7 +31,8 @@ type entry struct {
 	line     int
 }
 
-// parseSpec reads the keywords type, mode, uid, gid, size, link, nlink, device, flags and acl of mtree(5), with /set.
+// parseSpec reads the keywords type, mode, uid, gid, size, link, nlink, device, flags and acl of mtree(5), with /set, and the
+// attribute of capabilities as gomtree writes it: xattr.security.capability=BASE64.
 func parseSpec(file string, text []byte) ([]entry, error) {
 	if len(text) > MaxSpec {
 		return nil, fmt.Errorf("%s: the specification has %d bytes, at most %d are read", file, len(text), MaxSpec)
@@ -72,7 +74,7 @@ func parseSpec(file string, text []byte) ([]entry, error) {
 				return nil, fmt.Errorf("%s:%d: %v", file, n, err)
 			}
 		}
-		e.ino.Known |= e.have | world.KnownACL | world.KnownAttr
+		e.ino.Known |= e.have | world.KnownACL | world.KnownAttr | world.KnownCaps
 		out = append(out, e)
 	}
 	if err := sc.Err(); err != nil {
@@ -159,11 +161,27 @@ func (e *entry) set(kv string) error {
 	case "acl":
 		e.ino.ACL, err = ParseACL(v)
 		e.have |= world.KnownACL
+	case "xattr.security.capability":
+		err = e.caps(v)
 	}
 	if e.uid && e.gid {
 		e.have |= world.KnownOwner
 	}
 	return err
+}
+
+// caps reads a file's capabilities.
+func (e *entry) caps(v string) error {
+	b, err := base64.StdEncoding.DecodeString(v)
+	if err != nil {
+		return fmt.Errorf("xattr.security.capability=%s is not in base64", clip(v))
+	}
+	caps, err := world.ParseFileCaps(b)
+	if err != nil {
+		return err
+	}
+	e.ino.Caps, e.have = &caps, e.have|world.KnownCaps
+	return nil
 }
 
 // unvis resolves the escapes of vis(3) that mtree uses: \040.

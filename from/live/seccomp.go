@@ -4,13 +4,11 @@
 package live
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
 	"time"
 	"unsafe"
 
@@ -96,59 +94,6 @@ func ReadSeccomp(pid int) (*Seccomp, error) {
 	}
 	s.Filters = a.filters
 	return s, nil
-}
-
-// status is what /proc/PID/status says of seccomp.
-type status struct {
-	state        byte
-	tgid, tracer int
-	mode, count  int // count is -1 before Linux 5.9
-	noNewPrivs   bool
-}
-
-func readStatus(path string) (status, error) {
-	text, err := os.ReadFile(path)
-	st := status{count: -1}
-	if err != nil {
-		return st, err
-	}
-	return st, st.parse(text)
-}
-
-func (st *status) parse(text []byte) error {
-	for line := range bytes.Lines(text) {
-		key, val, _ := strings.Cut(strings.TrimSpace(string(line)), ":")
-		val = strings.TrimSpace(val)
-		number := func(into *int) error {
-			n, err := strconv.Atoi(val)
-			if err != nil {
-				return fmt.Errorf("%s: %q is not a number", key, val)
-			}
-			*into = n
-			return nil
-		}
-		var err error
-		switch key {
-		case "State":
-			if val != "" {
-				st.state = val[0]
-			}
-		case "Tgid":
-			err = number(&st.tgid)
-		case "TracerPid":
-			err = number(&st.tracer)
-		case "Seccomp":
-			err = number(&st.mode)
-		case "Seccomp_filters":
-			err = number(&st.count)
-		case "NoNewPrivs":
-			st.noNewPrivs = val == "1"
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // differing lists the threads whose seccomp state is not the first one's.

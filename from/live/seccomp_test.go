@@ -58,6 +58,9 @@ func TestMain(m *testing.M) {
 		}
 	}
 	switch what {
+	case "serve":
+		serve()
+		return
 	case "filters":
 		fail(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		fail(install(refusing(5001, 1), unix.SECCOMP_FILTER_FLAG_TSYNC))

@@ -3,7 +3,6 @@ package node
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"unsafe"
 
@@ -16,7 +15,7 @@ import (
 // Local reads the facts of this machine. Engine and kubelet are not among them: which one starts a Pod is not to be seen
 // from the kernel.
 func Local() (*Node, error) {
-	n := &Node{local: map[string]string{}, Sysctls: map[string]int{}}
+	n := &Node{local: map[string]string{}, Sysctls: map[string]Setting{}, Features: map[string]bool{}}
 	var uts unix.Utsname
 	if err := unix.Uname(&uts); err != nil {
 		return nil, fmt.Errorf("uname: %w", err)
@@ -33,19 +32,42 @@ func Local() (*Node, error) {
 		n.LSM.Active = names
 		n.local["lsm.active"] = "lsm_list_modules"
 	}
+	if text, err := os.ReadFile("/sys/kernel/security/lockdown"); err == nil {
+		for _, mode := range strings.Fields(string(text)) {
+			if m, on := strings.CutPrefix(mode, "["); on {
+				n.LSM.Lockdown, n.local["lsm.lockdown"] = strings.TrimSuffix(m, "]"), "/sys/kernel/security/lockdown"
+			}
+		}
+	}
 	if names, ok := lsmPrograms(); ok {
 		n.LSM.BPFPrograms = names
 		n.local["lsm.bpfPrograms"] = "BPF_PROG_GET_NEXT_ID"
 	}
+	if text, err := os.ReadFile("/proc/filesystems"); err == nil {
+		n.Filesystems = []string{}
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > 0 {
+				n.Filesystems = append(n.Filesystems, f[len(f)-1])
+			}
+		}
+		n.local["filesystems"] = "/proc/filesystems"
+	}
+	if n.Binfmts = binfmts(); n.Binfmts != nil {
+		n.local["binfmtMisc"] = "/proc/sys/fs/binfmt_misc"
+	}
 	for s := range kernel.NumSysctls {
 		file := "/proc/sys/" + strings.ReplaceAll(s.String(), ".", "/")
 		if text, err := os.ReadFile(file); err == nil {
-			if v, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
-				n.Sysctls[s.String()] = v
+			if v, err := s.ParseValue(string(text)); err == nil {
+				n.Sysctls[s.String()] = Setting(v)
 				n.local["sysctls["+quote(s.String())+"]"] = file
 			}
+		} else if s.Optional() && os.IsNotExist(err) {
+			n.Sysctls[s.String()] = kernel.NotThere
+			n.local["sysctls["+quote(s.String())+"]"] = file + ", which is not there"
 		}
 	}
+	n.configuration()
 	mounts, err := mountinfo.GetMounts(nil)
 	if err != nil {
 		return nil, fmt.Errorf("/proc/self/mountinfo: %w", err)
@@ -60,10 +82,30 @@ func Local() (*Node, error) {
 		case strings.Contains(m.Optional, "unbindable"):
 			prop = "unbindable"
 		}
-		n.Mounts = append(n.Mounts, Mount{Point: m.Mountpoint, Type: m.FSType, Options: strings.Split(m.Options, ","), Propagation: prop})
+		n.Mounts = append(n.Mounts, Mount{Point: m.Mountpoint, Type: m.FSType, Options: strings.Split(m.Options, ","), Propagation: prop, Source: m.Source})
 	}
 	n.local["mounts"] = "/proc/self/mountinfo"
 	return n, nil
+}
+
+// binfmts reports whether binfmt_misc has handlers; nil where it is there, but not mounted.
+func binfmts() *bool {
+	const dir = "/proc/sys/fs/binfmt_misc"
+	any := false
+	list, err := os.ReadDir(dir)
+	switch {
+	case os.IsNotExist(err):
+		return &any // the kernel has none
+	case err != nil || len(list) == 0:
+		return nil
+	}
+	for _, f := range list {
+		any = any || f.Name() != "register" && f.Name() != "status"
+	}
+	if text, err := os.ReadFile(dir + "/status"); err == nil && strings.TrimSpace(string(text)) == "disabled" {
+		any = false
+	}
+	return &any
 }
 
 // moduleNames are the ids of linux/lsm.h.

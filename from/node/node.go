@@ -3,10 +3,12 @@
 package node
 
 import (
+	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
 
+	"syscallstory/from/systemd"
 	"syscallstory/internal/strictyaml"
 	"syscallstory/kernel"
 	"syscallstory/story"
@@ -21,10 +23,16 @@ type Node struct {
 	} `json:"kernel"`
 	LSM struct {
 		Active      []string `json:"active"`
-		BPFPrograms []string `json:"bpfPrograms"`
+		BPFPrograms []string `json:"bpfPrograms"` // "file_open: program 7 deny" where the hook is known
+		Lockdown    string   `json:"lockdown"`    // none, integrity or confidentiality
 	} `json:"lsm"`
-	Sysctls map[string]int `json:"sysctls"`
-	Engine  struct {
+	Sysctls map[string]Setting `json:"sysctls"`
+	Binfmts *bool              `json:"binfmtMisc"` // handlers are registered with binfmt_misc
+	// Filesystems are the types that the kernel has, built in or loaded: /proc/filesystems.
+	Filesystems []string `json:"filesystems"`
+	// Features are what the kernel is built with, by kernel.Feature's names.
+	Features map[string]bool `json:"features"`
+	Engine   struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 	} `json:"engine"`
@@ -33,6 +41,11 @@ type Node struct {
 		Version        string `json:"version"`
 		SeccompDefault *bool  `json:"seccompDefault"`
 	} `json:"kubelet"`
+	// Systemd says how the services of engine and kubelet are started.
+	Systemd struct {
+		Version int      `json:"version"`
+		Units   []string `json:"units"` // unit files and drop-ins, relative to the node file
+	} `json:"systemd"`
 	Mounts []Mount `json:"mounts"`
 	Files  string  `json:"files"` // an mtree specification with the owners of the host root's files
 
@@ -40,6 +53,24 @@ type Node struct {
 	local map[string]string // fields that were read from this machine, and where
 	here  *Node             // whose kernel, modules and sysctls count instead
 	mine  bool              // here's mounts count too
+	units []*systemd.Unit
+}
+
+// Setting is a sysctl's value: a number, or for net.ipv4.ping_group_range a string of two.
+type Setting int
+
+// UnmarshalJSON reads both.
+func (s *Setting) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) != nil {
+		return json.Unmarshal(b, (*int)(s))
+	}
+	v, err := kernel.PingGroupRange.ParseValue(text)
+	if err != nil {
+		return fmt.Errorf("an integer is expected, or \"0 2147483647\" for a range, not %q", text)
+	}
+	*s = Setting(v)
+	return nil
 }
 
 // Runtime is what loads the containers' seccomp profiles: runc or crun, with the libseccomp that it is linked with.
@@ -86,6 +117,8 @@ type Mount struct {
 	Options []string `json:"options"`
 	// Propagation is shared, slave, private or unbindable.
 	Propagation string `json:"propagation"`
+	Source      string `json:"source"` // what is mounted, in words: /dev/sda1, server:/export
+	Later       bool   `json:"later"`  // it was mounted after the containers had been started
 }
 
 // Parse reads a node file.
@@ -104,6 +137,19 @@ func Parse(file string, text []byte) (*Node, error) {
 	if n.doc.Has("kernel.release") {
 		if _, err := kernel.ParseRelease(n.Kernel.Release); err != nil {
 			return nil, docs[0].Fail("kernel.release", "%v", err)
+		}
+	}
+	if v := n.Systemd.Version; v < 0 || v > 9999 {
+		return nil, docs[0].Fail("systemd.version", "systemd has no version %d", v)
+	}
+	switch n.LSM.Lockdown {
+	case "", "none", "integrity", "confidentiality":
+	default:
+		return nil, docs[0].Fail("lsm.lockdown", "lockdown %q: none, integrity and confidentiality exist", n.LSM.Lockdown)
+	}
+	for name := range n.Features {
+		if _, ok := kernel.ParseFeature(name); !ok {
+			return nil, docs[0].Fail("features["+quote(name)+"]", "unknown feature %q: modules, kexec, iopl and the like decide calls", name)
 		}
 	}
 	if docs[0].Has("runtime") && n.Runtime.Name != "runc" && n.Runtime.Name != "crun" {
@@ -166,6 +212,10 @@ func (n *Node) Apply(w *world.World) {
 	if has("lsm.active") {
 		w.LSMs = world.Given(n.LSM.Active, n.At(w, "lsm.active"))
 	}
+	w.Lockdown.At = miss("the mode of lockdown")
+	if has("lsm.lockdown") {
+		w.Lockdown = world.Given(n.LSM.Lockdown, n.At(w, "lsm.lockdown"))
+	}
 	w.BPFHooks.At = miss("the list of BPF-LSM programs")
 	if has("lsm.bpfPrograms") {
 		w.BPFHooks = world.Given(n.LSM.BPFPrograms, n.At(w, "lsm.bpfPrograms"))
@@ -174,18 +224,36 @@ func (n *Node) Apply(w *world.World) {
 	if !w.BPFHooks.Known() && given != n && given.doc != nil && given.doc.Has("lsm.bpfPrograms") {
 		w.BPFHooks = world.Given(given.LSM.BPFPrograms, given.At(w, "lsm.bpfPrograms"))
 	}
+	w.Filesystems.At = miss("which filesystems the kernel has")
+	if has("filesystems") {
+		w.Filesystems = world.Given(n.Filesystems, n.At(w, "filesystems"))
+	}
+	w.Binfmts.At = miss("whether handlers are registered with binfmt_misc")
+	if has("binfmtMisc") {
+		w.Binfmts = world.Given(n.Binfmts != nil && *n.Binfmts, n.At(w, "binfmtMisc"))
+	}
 	for s := range kernel.NumSysctls {
 		name := s.String()
 		w.Sysctls[s].At = miss(name)
 		if at := "sysctls[" + quote(name) + "]"; has(at) {
-			w.Sysctls[s] = world.Given(n.Sysctls[name], n.At(w, at))
+			w.Sysctls[s] = world.Given(int(n.Sysctls[name]), n.At(w, at))
+		} else if s.Optional() {
+			w.Sysctls[s] = world.Given(kernel.NotThere, w.Suppose("the kernel has no setting "+name, "--node FILE that lists it"))
+		}
+	}
+	for f := range kernel.NumFeatures {
+		w.Features[f].At = miss("whether the kernel has " + f.Config())
+		for _, name := range []string{f.String(), f.Config()} {
+			if at := "features[" + quote(name) + "]"; has(at) {
+				w.Features[f] = world.Given(n.Features[name], n.At(w, at))
+			}
 		}
 	}
 }
 
 func quote(s string) string { return `"` + s + `"` }
 
-// MountOf returns the mount of the host that a path lies on; nil if the node file lists none.
+// MountOf returns the mount of the host that a path lies on when a container is started; nil if the node file lists none.
 func (n *Node) MountOf(path string) *Mount {
 	var best *Mount
 	if n == nil {
@@ -194,7 +262,7 @@ func (n *Node) MountOf(path string) *Mount {
 	for i := range n.Mounts {
 		m := &n.Mounts[i]
 		below := m.Point == "/" || path == m.Point || strings.HasPrefix(path, m.Point+"/")
-		if below && (best == nil || len(m.Point) >= len(best.Point)) {
+		if below && !m.Later && (best == nil || len(m.Point) >= len(best.Point)) {
 			best = m
 		}
 	}

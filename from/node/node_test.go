@@ -87,3 +87,28 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestServices: which unit counts for which engine, and what comes later does not lie below anything yet.
+func TestServices(t *testing.T) {
+	n, err := Parse("n", []byte("engine: {name: docker, version: 24.0.1}\nsystemd: {version: 252}\nmounts: [{mountPoint: /, propagation: shared}, {mountPoint: /data, later: true}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.EngineUnit() != nil || n.RuntimeUnit() != nil || (*Node)(nil).KubeletUnit() != nil {
+		t.Error("units that nobody gave")
+	}
+	for _, name := range []string{"docker.service", "containerd.service", "kubelet.service", "containerd.service.d/x.conf"} {
+		if err := n.AddUnit(name, []byte("[Service]\nMountFlags=slave\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(n.Units()) != 3 || n.EngineUnit().Name != "docker.service" || n.RuntimeUnit().Name != "containerd.service" || n.KubeletUnit() == nil {
+		t.Errorf("%+v", n.Units())
+	}
+	if n.DropUnit("containerd.service"); n.RuntimeUnit().Name != "docker.service" {
+		t.Errorf("%+v", n.RuntimeUnit())
+	}
+	if m := n.MountOf("/data/x"); m == nil || m.Point != "/" {
+		t.Errorf("%+v", m)
+	}
+}

@@ -54,7 +54,7 @@ func (w *Workload) World(o Options) (*world.World, error) {
 	b.Subject = story.Subject{Kind: w.Kind, Name: w.Name, Namespace: w.Meta.Namespace, Container: c.Name, File: w.Doc.File}
 	b.Sources = []story.Source{{File: w.Doc.File, First: 1, Lines: w.Doc.Lines()}}
 	o.Node.Apply(b.World)
-	for _, step := range []func() error{b.validate, b.userNS, b.credentials, b.seccomp, b.labels, b.rootfs, b.system, b.kubelet, b.volumes, b.rest} {
+	for _, step := range []func() error{b.validate, b.userNS, b.namespaces, b.credentials, b.seccomp, b.labels, b.rootfs, b.system, b.kubelet, b.volumes, b.shareAll, b.unreached, b.rest} {
 		if err := step(); err != nil {
 			return nil, err
 		}

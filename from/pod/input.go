@@ -1,9 +1,7 @@
 package pod
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -16,7 +14,7 @@ import (
 type Input struct {
 	w     *Workload
 	o     Options
-	allow []string                     // calls that were added to the Localhost profile
+	allow []string                     // calls that were added to the profile
 	after []func(w *world.World) error // changes of files, in the order in which they were made
 }
 
@@ -30,11 +28,7 @@ func (in *Input) World() (*world.World, error) {
 		return nil, err
 	}
 	for i := range w.Task.Seccomp.Filters {
-		if f := &w.Task.Seccomp.Filters[i]; f.JSON != nil && len(in.allow) > 0 {
-			if f.JSON, err = allowing(f.JSON, in.allow); err != nil {
-				return nil, err
-			}
-		}
+		w.Task.Seccomp.Filters[i].Allow = in.allow
 	}
 	for _, f := range in.after {
 		if err := f(w); err != nil {
@@ -42,28 +36,6 @@ func (in *Input) World() (*world.World, error) {
 		}
 	}
 	return w, nil
-}
-
-// allowing takes calls out of a profile's rules and adds one that allows them.
-func allowing(profile []byte, names []string) ([]byte, error) {
-	var p map[string]any
-	if err := json.Unmarshal(profile, &p); err != nil {
-		return nil, err
-	}
-	rules, _ := p["syscalls"].([]any)
-	var kept []any
-	for _, r := range rules {
-		rule, _ := r.(map[string]any)
-		list, _ := rule["names"].([]any)
-		list = slices.DeleteFunc(list, func(n any) bool { s, _ := n.(string); return slices.Contains(names, s) })
-		if rule["name"] == nil && len(list) == 0 {
-			continue
-		}
-		rule["names"] = list
-		kept = append(kept, rule)
-	}
-	p["syscalls"] = append(kept, map[string]any{"names": names, "action": "SCMP_ACT_ALLOW"})
-	return json.Marshal(p)
 }
 
 // With returns a copy with an edit made.
@@ -78,7 +50,7 @@ func (in *Input) With(e story.Edit) (world.Input, error) {
 	if in.o.Node != nil {
 		n := *in.o.Node
 		n.Mounts = append([]node.Mount{}, n.Mounts...)
-		sysctls := map[string]int{}
+		sysctls := map[string]node.Setting{}
 		for k, v := range n.Sysctls {
 			sysctls[k] = v
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"syscallstory/from/files"
+	"syscallstory/from/node"
+	"syscallstory/kernel"
 	"syscallstory/story"
 	"syscallstory/world"
 )
@@ -64,7 +66,7 @@ func (b *builder) rootfs() error {
 	at := b.Text("the runtime mounts as root")
 	mounter := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at}
 	ov := b.o.Merger.NewOverlay(b.FS, world.SB{Name: "container root", At: at, FlagsAt: at,
-		Overlay: &world.Overlay{Upper: b.FS.SB(up).Root, Lower: []world.DentryID{b.FS.SB(low).Root}, Names: []string{"image"}, Mounter: mounter, Shift: b.shift(),
+		Overlay: &world.Overlay{Upper: b.FS.SB(up).Root, Lower: []world.DentryID{b.FS.SB(low).Root}, Names: []string{"image"}, Mounter: mounter, Shift: b.shift(), NoXattr: b.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No,
 			Redirect: world.Given(false, b.Suppose("overlayfs renames no directories of the image (redirect_dir is off, as by default)", ""))}})
 	m := world.Mount{Root: b.FS.SB(ov).Root, SB: ov, Point: "/", Source: "overlay", Origin: b.Text("the runtime mounts the container's root")}
 	m.Why = m.Origin
@@ -95,6 +97,11 @@ func (b *builder) hostFlags(m *world.Mount, dir string) {
 		m.Unsure, m.Why = 0xff, b.Miss("the flags of the host's mount at "+dir+" are not known", "--node FILE with mounts")
 		return
 	}
+	b.flagsOf(m, hm)
+}
+
+// flagsOf puts the flags of one of the host's mounts on m.
+func (b *builder) flagsOf(m *world.Mount, hm *node.Mount) {
 	at := b.o.Node.At(b.World, "mounts")
 	for _, o := range hm.Options {
 		if f := world.ParseMountFlag(o); f != 0 {
@@ -127,7 +134,12 @@ func (b *builder) system() error {
 		return world.Inode{Mode: world.TypeDir | 0o555, Known: world.KnownType | world.KnownPerm | world.KnownACL | world.KnownAttr,
 			At: b.Miss("what "+name+" of a container holds is not modelled", "")}
 	}
-	proc := mount("/proc", "proc", locked, world.SBNoExec, open("/proc"))
+	procRoot := open("/proc")
+	procRoot.Known |= world.KnownOwner
+	proc := mount("/proc", "proc", locked, world.SBNoExec, procRoot)
+	if !b.p.Spec.HostPID {
+		b.FS.SBOf(proc).Source = &procfs{b.World}
+	}
 	ro := world.MountReadOnly
 	if b.privileged() {
 		ro = 0
@@ -140,6 +152,7 @@ func (b *builder) system() error {
 			if name == "sysrq-trigger" {
 				ino.Mode = world.TypeReg | 0o200
 			}
+			ino.Known |= world.KnownOwner
 			d := b.FS.Add(proc, name, ino)
 			b.Attach(b.mountpoint("/proc/"+name, true), world.Mount{SB: b.FS.I(proc).SB, Root: d, Flags: locked | world.MountReadOnly, Point: "/proc/" + name, Source: "proc",
 				Origin: roAt, Why: roAt, FlagsAt: map[world.MountFlags]story.Origin{world.MountReadOnly: roAt}})
@@ -334,6 +347,8 @@ func (b *builder) rest() error {
 	t.Umask = world.Given(uint16(0o022), at)
 	t.NoFile = world.Given(1<<20, b.Suppose("RLIMIT_NOFILE is not reached", ""))
 	t.OpenFDs = world.Given(3, at)
+	const fileSize, unlimited = 1, ^uint64(0) // RLIMIT_FSIZE, RLIM_INFINITY
+	t.Rlimits[fileSize] = world.Given(world.Rlimit{Cur: unlimited, Max: unlimited}, b.Suppose("RLIMIT_FSIZE is unlimited, as the runtime leaves it", ""))
 	t.FDsAt, t.Fresh = at, true
 	for _, h := range []struct {
 		shared bool
@@ -343,6 +358,7 @@ func (b *builder) rest() error {
 			t.Shares |= h.bit
 		}
 	}
+	b.processes()
 	pipes := b.Miss("what the container's standard input, output and error lead to is not known", "--fd N=PATH")
 	for n := range 3 {
 		t.FDs = append(t.FDs, world.FD{N: n, At: pipes})

@@ -50,6 +50,9 @@ func (b *builder) seccomp() error {
 		s.At = b.field(want.at)
 	}
 	switch want.kind {
+	case "":
+		s.Mode, s.At = world.SeccompNotKnown, b.Miss("whether the node's kubelet still reads the seccomp annotation is not known: it does before Kubernetes 1.27", "--node FILE with kubelet.version")
+		return nil
 	case corev1.SeccompProfileTypeRuntimeDefault:
 		switch b.engine {
 		case "containerd", "cri-o", "docker", "moby", "podman":
@@ -150,6 +153,9 @@ func (b *builder) annotations(fields bool) (*profile, error) {
 			continue
 		}
 		path := b.metadata("annotations[\"" + key + "\"]")
+		if n := b.o.Node; n != nil && n.Kubelet.Version == "" && n.Kubelet.SeccompDefault != nil && !fields {
+			return &profile{at: path}, nil // by the version alone the annotation would count or not
+		}
 		if !b.kubeletBefore(1, 27) || fields {
 			at := b.p.at(path)
 			text := "this annotation has no effect since Kubernetes 1.27; use securityContext.seccompProfile"

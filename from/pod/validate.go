@@ -85,7 +85,7 @@ func (b *builder) validateMounts() error {
 		case prop != corev1.MountPropagationNone && prop != corev1.MountPropagationHostToContainer && prop != corev1.MountPropagationBidirectional:
 			return b.p.Doc.Fail(at+".mountPropagation", "unknown mountPropagation %q: None, HostToContainer and Bidirectional exist", prop)
 		case prop == corev1.MountPropagationBidirectional && !b.privileged():
-			return b.p.Doc.Fail(at+".mountPropagation", "Bidirectional is for privileged containers only")
+			return b.p.Doc.Fail(at+".mountPropagation", "Forbidden: Bidirectional mount propagation is available only to privileged containers")
 		case rro != nil && *rro != corev1.RecursiveReadOnlyDisabled && *rro != corev1.RecursiveReadOnlyIfPossible && *rro != corev1.RecursiveReadOnlyEnabled:
 			return b.p.Doc.Fail(at+".recursiveReadOnly", "unknown recursiveReadOnly %q: Disabled, IfPossible and Enabled exist", *rro)
 		case rro != nil && *rro != corev1.RecursiveReadOnlyDisabled && !vm.ReadOnly:

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"syscallstory/from/files"
+	"syscallstory/from/node"
 	"syscallstory/story"
 	"syscallstory/world"
 )
@@ -39,13 +40,14 @@ func (b *builder) volume(vm *corev1.VolumeMount, at string, v *corev1.Volume, va
 	m := world.Mount{Origin: b.field(at + ".mountPath"), FlagsAt: map[world.MountFlags]story.Origin{}, IDMap: b.Task.Cred.UserNS}
 	m.Why = m.Origin
 	var below []pending
+	real := "/var/lib/kubelet"
 	switch {
 	case v.HostPath != nil:
-		real, err := b.hostPath(&m, v.HostPath, vat)
-		if err != nil {
+		var err error
+		if real, err = b.hostPath(&m, v.HostPath, vat); err != nil {
 			return nil, err
 		}
-		if below, err = b.hostMounts(vm, real); err != nil {
+		if below, err = b.hostMounts(vm, real, at); err != nil {
 			return nil, err
 		}
 	case v.EmptyDir != nil && v.EmptyDir.Medium == corev1.StorageMediumMemory:
@@ -76,6 +78,7 @@ func (b *builder) volume(vm *corev1.VolumeMount, at string, v *corev1.Volume, va
 		m.FlagsAt[world.MountReadOnly] = b.field(at + ".readOnly")
 	}
 	b.propagation(vm, v, at)
+	b.share(&m, vm, b.o.Node.MountOf(real))
 	point := path.Clean(vm.MountPath)
 	for i := range below {
 		below[i].point = path.Join(point, below[i].point)
@@ -241,10 +244,21 @@ func (b *builder) hostFS(p string) (world.SBID, error) {
 	if hm := b.o.Node.MountOf(p); hm != nil {
 		point = hm.Point
 	}
+	return b.filesAt(point, typ, flagsAt)
+}
+
+// mountedFS is the filesystem of one of the host's mounts.
+func (b *builder) mountedFS(hm *node.Mount) (world.SBID, error) {
+	if hm.Type == "" {
+		return b.filesAt(hm.Point, "unknown", b.Miss("the filesystem of "+hm.Point+" on the node is not known", "--node FILE with mounts"))
+	}
+	return b.filesAt(hm.Point, hm.Type, b.o.Node.At(b.World, "mounts"))
+}
+
+func (b *builder) filesAt(point, typ string, at story.Origin) (world.SBID, error) {
 	if id, ok := b.hosts[point]; ok {
 		return id, nil
 	}
-	at := flagsAt
 	id, err := files.Dir(b.World, world.SB{Type: typ, Name: "host", At: at, FlagsAt: at}, b.o.HostRoot, b.o.OwnersAt, b.o.Owners)
 	b.hosts[point] = id
 	return id, err
@@ -302,7 +316,7 @@ func (b *builder) created(dir world.DentryID, rest string, h *corev1.HostPathVol
 }
 
 // hostMounts makes the host's mounts below a hostPath: the bind is recursive, and readOnly is not.
-func (b *builder) hostMounts(vm *corev1.VolumeMount, src string) ([]pending, error) {
+func (b *builder) hostMounts(vm *corev1.VolumeMount, src, at string) ([]pending, error) {
 	n := b.o.Node
 	if n == nil {
 		return nil, nil
@@ -310,27 +324,31 @@ func (b *builder) hostMounts(vm *corev1.VolumeMount, src string) ([]pending, err
 	var out []pending
 	for i := range n.Mounts {
 		hm := &n.Mounts[i]
-		rel, ok := strings.CutPrefix(hm.Point, strings.TrimSuffix(src, "/")+"/")
-		if !ok || rel == "" {
+		rel, ok := strings.CutPrefix(hm.Point+"/", strings.TrimSuffix(src, "/")+"/")
+		if !ok || rel == "" && !hm.Later || hm.Point == "/" {
+			continue
+		}
+		if rel = strings.TrimSuffix(rel, "/"); hm.Later && !b.arrives(vm, hm, rel, at) {
 			continue
 		}
 		m := world.Mount{Origin: n.At(b.World, fmt.Sprintf("mounts[%d]", i)), FlagsAt: map[world.MountFlags]story.Origin{}, IDMap: b.Task.Cred.UserNS, Source: "bind of host:" + hm.Point}
 		m.Why = m.Origin
-		b.hostFlags(&m, hm.Point)
+		b.flagsOf(&m, hm)
 		if b.o.HostRoot == "" {
 			b.opaque(&m, "host:"+hm.Point, b.Miss("the host's files at "+hm.Point+" are not known", "--host-root DIR"))
 		} else {
-			id, err := b.hostFS(hm.Point)
+			id, err := b.mountedFS(hm)
 			if err != nil {
 				return nil, err
 			}
 			root := world.Path{Dentry: b.FS.SB(id).Root}
-			at, _, st := b.Resolve(root, root, hm.Point)
+			found, _, st := b.Resolve(root, root, hm.Point)
 			if st == world.Absent {
 				continue
 			}
-			m.SB, m.Root = id, at.Dentry
+			m.SB, m.Root = id, found.Dentry
 		}
+		b.share(&m, vm, hm)
 		if r := vm.RecursiveReadOnly; vm.ReadOnly && r != nil && *r != corev1.RecursiveReadOnlyDisabled {
 			m.Flags |= world.MountReadOnly
 			m.FlagsAt[world.MountReadOnly] = b.Text("recursiveReadOnly of volumeMount " + vm.Name)
@@ -353,35 +371,6 @@ func (b *builder) typeCheck(h *corev1.HostPathVolumeSource, vat string, ino worl
 		r.Outcome, r.Facts[2] = story.Deny, "it does not exist"
 	case st == world.Present && ino.Type() != hostTypes[*h.Type]:
 		r.Outcome, r.Facts[2] = story.Deny, "the host has "+story.FormatMode(uint64(ino.Mode))+" there"
-	}
-	b.Refusals = append(b.Refusals, r)
-}
-
-// propagation is the runtime's check of what a mountPropagation asks of the source's mount.
-func (b *builder) propagation(vm *corev1.VolumeMount, v *corev1.Volume, at string) {
-	if vm.MountPropagation == nil || *vm.MountPropagation == corev1.MountPropagationNone {
-		return
-	}
-	want := *vm.MountPropagation
-	dir := "/var/lib/kubelet"
-	if v.HostPath != nil {
-		dir = path.Clean("/" + v.HostPath.Path)
-	}
-	r := world.Refusal{Code: story.VolumeMountRefused, Outcome: story.Allow, At: b.field(at + ".mountPropagation")}
-	hm := b.o.Node.MountOf(dir)
-	needs := "a shared mount"
-	if want == corev1.MountPropagationHostToContainer {
-		needs = "a shared or slave mount"
-	}
-	switch {
-	case hm == nil || hm.Propagation == "":
-		r.Outcome, r.At = story.Unknown, b.Miss("the propagation of the host's mount at "+dir+" is not known", "propagation in the mounts of --node FILE")
-		r.Facts[0] = fmt.Sprintf("%s needs %s at %s", want, needs, dir)
-	case hm.Propagation == "shared" || want == corev1.MountPropagationHostToContainer && hm.Propagation == "slave":
-		return
-	default:
-		r.Outcome = story.Deny
-		r.Facts[0] = fmt.Sprintf("%s of volume %s needs %s, and %s of the host is %s", want, vm.Name, needs, hm.Point, hm.Propagation)
 	}
 	b.Refusals = append(b.Refusals, r)
 }

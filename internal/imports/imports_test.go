@@ -12,7 +12,7 @@ import (
 
 const module = "syscallstory/"
 
-var mechanisms = []string{"seccomp", "namei", "mount", "cred", "lsm", "overlay"}
+var mechanisms = []string{"seccomp", "namei", "mount", "cred", "lsm", "selinux", "overlay"}
 
 // base is what every mechanism may import beside the standard library.
 var base = []string{"story", "syscalls", "kernel", "world", "check"}
@@ -33,6 +33,7 @@ var rules = map[string]struct {
 	"cred":        {base, "mechanisms are joined in vfs only"},
 	"lsm":         {base, "mechanisms are joined in vfs only"},
 	"overlay":     {base, "mechanisms are joined in vfs only"},
+	"selinux":     {nil, "a policy is read and asked without a world"},
 	"render/text": {base[:1], "a view sees the story alone"},
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"syscallstory/story"
 )
@@ -34,7 +36,7 @@ func Write(out io.Writer, s *story.Story, o Options) error {
 func WriteRun(out io.Writer, r *story.Run, o Options) error {
 	p := &printer{s: r.Predicted, o: o}
 	k := &printer{s: r.Performed, o: o}
-	agree := ""
+	agree := painted("")
 	switch {
 	case r.Agree != nil && *r.Agree:
 		agree = p.paint("32", "agree")
@@ -77,17 +79,58 @@ type printer struct {
 	o Options
 }
 
-func (p *printer) f(format string, args ...any) { fmt.Fprintf(&p.b, format, args...) }
-
-func (p *printer) paint(code, text string) string {
-	if !p.o.Color {
-		return text
+// f prints; what comes from the input, as the name of a file, moves no cursor and begins no line.
+func (p *printer) f(format string, args ...any) {
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			args[i] = visible(s)
+		}
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	fmt.Fprintf(&p.b, format, args...)
+}
+
+// painted is text with the codes of a colour.
+type painted string
+
+func (p *printer) paint(code, text string) painted {
+	if text = visible(text); !p.o.Color {
+		return painted(text)
+	}
+	return painted("\x1b[" + code + "m" + text + "\x1b[0m")
+}
+
+// visible writes what is no printable character as C does.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case hidden(r):
+			for _, c := range []byte(s[i : i+n]) {
+				fmt.Fprintf(&b, `\%03o`, c)
+			}
+		default:
+			b.WriteString(s[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// hidden reports control characters, those that turn the direction of text, and what is no UTF-8.
+func hidden(r rune) bool {
+	return r == utf8.RuneError || unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
 // verdict says how the call ends, with the gate and the errno.
-func (p *printer) verdict() string {
+func (p *printer) verdict() painted {
 	s := p.s
 	head := strings.ToUpper(s.Verdict)
 	if s.DecidedBy != nil {
@@ -193,17 +236,17 @@ func (p *printer) steps() {
 	count := 0
 	for _, r := range rows {
 		outcome := fmt.Sprintf("%-8s", r.outcome)
-		mark := ""
+		mark, shown := "", painted(outcome)
 		if r.decides {
 			mark = "   ← decides"
-			outcome = p.paint("31", strings.ToUpper(outcome))
+			shown = p.paint("31", strings.ToUpper(outcome))
 		}
 		n := " -"
 		if r.outcome != "n/a" {
 			count++
 			n = fmt.Sprintf("%2d", count)
 		}
-		p.f("%s %-*s %s %s%s\n", n, width, r.gate, outcome, r.text, mark)
+		p.f("%s %-*s %s %s%s\n", n, width, r.gate, shown, r.text, mark)
 	}
 	for i := range p.s.Steps {
 		seen[p.s.Steps[i].Gate] = true
@@ -341,6 +384,9 @@ func (p *printer) notes() {
 }
 
 func effect(e story.Effect) string {
+	if e.Name != "" {
+		return fmt.Sprintf("%s: %s → %s", e.Name, e.Before, e.After)
+	}
 	if e.Bytes != nil {
 		return fmt.Sprintf("%s %s, %d bytes", e.Kind, e.Path, *e.Bytes)
 	}
@@ -403,7 +449,11 @@ func (p *printer) fix(x *story.Fix) {
 	if x.Kind == "yaml" && x.At.Line > 0 {
 		at = fmt.Sprintf("%s:%d: ", x.At.File, x.At.Line)
 	}
-	p.note("help", "%s%s (exposes %s) [%s]", at, x.Text, x.Exposes, strings.Join(tags, ", "))
+	text := x.Text
+	if x.Through > 0 {
+		text = fmt.Sprintf("all %d calls pass with this: %s", x.Through, text)
+	}
+	p.note("help", "%s%s (exposes %s) [%s]", at, text, x.Exposes, strings.Join(tags, ", "))
 	p.patch(x.Kind, x.Patch)
 	for _, w := range x.With {
 		p.f("      and %s\n", w.Text)

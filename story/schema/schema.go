@@ -22,3 +22,13 @@ var Doctor []byte
 //
 //go:embed verify.schema.json
 var Verify []byte
+
+// Caps is the schema of what `story caps` prints.
+//
+//go:embed caps.schema.json
+var Caps []byte
+
+// SELinux is the schema of what `story selinux` prints.
+//
+//go:embed selinux.schema.json
+var SELinux []byte

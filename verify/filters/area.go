@@ -125,12 +125,12 @@ func (w *worker) profile(rng *rand.Rand, r *verify.Report) error {
 		d := c.data()
 		got, _ := prog.Run(&d)
 		count(r, byMeaning, c, got)
-		if want := seccomp.Action(p.means(t, c.abi, c.name, &c.args)); !same(got, want) {
+		if want := seccomp.Action(p.means(t, c.abi, c.name, c.taken())); !same(got, want) {
 			w.shrinkProfile(r, p, t, c, byMeaning)
 		}
 		if p.listed(t, c.abi) {
 			count(r, byEval, c, got)
-			if want := res.Eval(c.name, &c.args).Action; !same(got, want) {
+			if want := res.Eval(c.name, c.taken()).Action; !same(got, want) {
 				w.shrinkProfile(r, p, t, c, byEval)
 			}
 		}
@@ -168,9 +168,9 @@ func (w *worker) shrinkProfile(r *verify.Report, p *profile, t target, c *call, 
 		model, _ = prog.Run(&d)
 		switch oracle {
 		case byMeaning:
-			other = seccomp.Action(p.means(t, c.abi, c.name, &c.args))
+			other = seccomp.Action(p.means(t, c.abi, c.name, c.taken()))
 		case byEval:
-			other = res.Eval(c.name, &c.args).Action
+			other = res.Eval(c.name, c.taken()).Action
 		default:
 			theirs, err := p.compiled(t)
 			if err != nil || theirs == nil {

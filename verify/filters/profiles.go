@@ -347,11 +347,20 @@ func (p *profile) randomCall(rng *rand.Rand, t target, known []uint64) call {
 		c.nr = nr
 	}
 	for i := range c.args {
-		if c.args[i] = value(rng, known); c.abi == syscalls.I386 {
-			c.args[i] &= 0xffffffff // registers of that ABI hold no more
-		}
+		c.args[i] = value(rng, known)
 	}
 	return c
+}
+
+// taken are the arguments that the call itself takes: of i386 the lower halves, although int $0x80 shows filters whole registers.
+func (c *call) taken() *[6]uint64 {
+	args := c.args
+	if c.abi == syscalls.I386 {
+		for i := range args {
+			args[i] &= 0xffffffff
+		}
+	}
+	return &args
 }
 
 // unused returns a number that no ABI gives to a call. 335 and 336 are left out: the kernel lets these two pass every filter.

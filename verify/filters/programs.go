@@ -167,9 +167,7 @@ func randomData(rng *rand.Rand) call {
 		c.abi = syscalls.X32
 	}
 	for i := range c.args {
-		if c.args[i] = value(rng, nil); c.abi == syscalls.I386 {
-			c.args[i] &= 0xffffffff
-		}
+		c.args[i] = value(rng, nil)
 	}
 	return c
 }

@@ -1,0 +1,163 @@
+package check
+
+import (
+	"syscallstory/kernel"
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// LSM is the stack of security modules, a method a hook. Routes call the hooks where the kernel does; those of which no module
+// that is modelled has rules go through Hook.
+type LSM interface {
+	InodePermission(c *Check, p world.Path, mask Mask) story.Errno
+	InodeFollowLink(c *Check, p world.Path) story.Errno
+	InodeReadlink(c *Check, p world.Path) story.Errno
+	InodeGetattr(c *Check, p world.Path) story.Errno
+	InodeSetattr(c *Check, p world.Path) story.Errno
+	InodeCreate(c *Check, dir world.Path) story.Errno
+	InodeMkdir(c *Check, dir world.Path) story.Errno
+	InodeMknod(c *Check, dir world.Path) story.Errno
+	InodeSymlink(c *Check, dir world.Path) story.Errno
+	InodeLink(c *Check, old, dir world.Path) story.Errno
+	InodeUnlink(c *Check, dir, victim world.Path) story.Errno
+	InodeRmdir(c *Check, dir, victim world.Path) story.Errno
+	InodeRename(c *Check, old, dir world.Path) story.Errno
+	InodeGetxattr(c *Check, p world.Path) story.Errno
+	InodeSetxattr(c *Check, p world.Path) story.Errno
+	InodeListxattr(c *Check, p world.Path) story.Errno
+	InodeRemovexattr(c *Check, p world.Path) story.Errno
+	InodeGetACL(c *Check, p world.Path) story.Errno
+	InodeSetACL(c *Check, p world.Path) story.Errno
+	InodeRemoveACL(c *Check, p world.Path) story.Errno
+	InodeFileGetattr(c *Check, p world.Path) story.Errno
+	InodeFileSetattr(c *Check, p world.Path) story.Errno
+
+	// PathMknod is asked before a name is made by mknod or open; typ is the file's type.
+	PathMknod(c *Check, dir world.Path, typ uint16) story.Errno
+	PathMkdir(c *Check, dir world.Path) story.Errno
+	PathSymlink(c *Check, dir world.Path) story.Errno
+	PathLink(c *Check, old, dir world.Path) story.Errno
+	PathUnlink(c *Check, dir, victim world.Path) story.Errno
+	PathRmdir(c *Check, dir, victim world.Path) story.Errno
+	PathRename(c *Check, r Renaming) story.Errno
+	PathTruncate(c *Check, p world.Path) story.Errno
+	PathChmod(c *Check, p world.Path) story.Errno
+	PathChown(c *Check, p world.Path) story.Errno
+	PathChroot(c *Check, p world.Path) story.Errno
+	PathNotify(c *Check, p world.Path) story.Errno
+
+	// FileOpen is asked with what the file is opened for: MayRead, MayWrite, MayExec.
+	FileOpen(c *Check, p world.Path, acc Mask) story.Errno
+	// FileTruncate is asked of an open file; fd is nil where the call itself has just opened it.
+	FileTruncate(c *Check, p world.Path, fd *world.FD) story.Errno
+	FilePermission(c *Check, p world.Path, mask Mask) story.Errno
+	FileIoctl(c *Check, fd *world.FD, cmd uint64) story.Errno
+	FileLock(c *Check, p world.Path) story.Errno
+	FileFcntl(c *Check, p world.Path) story.Errno
+	FileMprotect(c *Check, p world.Path) story.Errno
+	MmapFile(c *Check, p world.Path) story.Errno
+	MmapAddr(c *Check) story.Errno
+
+	SbMount(c *Check, p world.Path) story.Errno
+	SbRemount(c *Check, p world.Path) story.Errno
+	SbUmount(c *Check, p world.Path) story.Errno
+	SbPivotroot(c *Check, p world.Path) story.Errno
+	SbStatfs(c *Check, p world.Path) story.Errno
+	MoveMount(c *Check, p world.Path) story.Errno
+
+	// SocketBind and SocketConnect are asked for a socket's address.
+	SocketBind(c *Check, a SocketAddress) story.Errno
+	SocketConnect(c *Check, a SocketAddress) story.Errno
+	// PtraceAccessCheck and TaskKill are asked for another process.
+	PtraceAccessCheck(c *Check, target *world.Process) story.Errno
+	TaskKill(c *Check, target *world.Process) story.Errno
+	// LockedDown is security_locked_down.
+	LockedDown(c *Check, what Lockdown, p world.Path) story.Errno
+
+	// Capable is security_capable behind the kernel's own answer; false: a module may refuse.
+	Capable(c *Check, want kernel.Cap, initial bool) bool
+
+	// Hook is asked at any other hook.
+	Hook(c *Check, h story.Hook, p world.Path, op story.Op) story.Errno
+}
+
+// Renaming is what rename does, as path_rename sees it. To is the zero Path where the new name is missing.
+type Renaming struct {
+	From, FromDir, To, ToDir world.Path
+	Exchange                 bool
+}
+
+// SocketAddress is what bind and connect are asked for. Kinds that no module has rules for have neither TCP nor Abstract.
+type SocketAddress struct {
+	TCP      bool // a TCP socket of IPv4 or IPv6
+	Socket   int  // its family
+	Family   int  // the address's
+	Len      int64
+	Any      bool // the address is INADDR_ANY
+	Port     uint16
+	Abstract bool // an abstract UNIX address
+	Unsure   bool // what the address holds is not known
+}
+
+// Lockdown is a reason of lockdown's, in the order of enum lockdown_reason: those below LockdownIntegrity are refused in both
+// modes.
+type Lockdown uint8
+
+const (
+	LockdownNone Lockdown = iota
+	LockdownModuleSignature
+	LockdownDevMem
+	LockdownEFITest
+	LockdownKexec
+	LockdownHibernation
+	LockdownPCIAccess
+	LockdownIOPort
+	LockdownMSR
+	LockdownACPITables
+	LockdownDeviceTree
+	LockdownPCMCIA
+	LockdownTIOCSSERIAL
+	LockdownModuleParameters
+	LockdownMMIOTrace
+	LockdownDebugfs
+	LockdownXmonWrite
+	LockdownBPFWriteUser
+	LockdownDbgWriteKernel
+	LockdownRTASErrorInjection
+	LockdownIntegrity
+	LockdownKcore
+	LockdownKprobes
+	LockdownBPFRead
+	LockdownDbgReadKernel
+	LockdownPerf
+	LockdownTracefs
+	LockdownXmonRead
+	LockdownXFRMSecret
+	LockdownConfidentiality
+)
+
+var lockdownNames = [...]string{"none", "unsigned module loading", "/dev/mem,kmem,port", "/dev/efi_test access", "kexec of unsigned images", "hibernation", "direct PCI access",
+	"raw io port access", "raw MSR access", "modifying ACPI tables", "modifying device tree contents", "direct PCMCIA CIS storage", "reconfiguration of serial port IO",
+	"unsafe module parameters", "unsafe mmio", "debugfs access", "xmon write access", "use of bpf to write user RAM", "use of kgdb/kdb to write kernel RAM",
+	"RTAS error injection", "integrity", "/proc/kcore access", "use of kprobes", "use of bpf to read kernel RAM", "use of kgdb/kdb to read kernel RAM",
+	"unsafe use of perf", "use of tracefs", "xmon read and write access", "xfrm SA secret", "confidentiality"}
+
+// String returns the kernel's words for it, as they stand in its log.
+func (l Lockdown) String() string { return lockdownNames[l] }
+
+// MetHook is a hook that a route has come to.
+type MetHook struct {
+	Hook story.Hook
+	Path world.Path
+	Op   story.Op
+}
+
+// Meet keeps a hook that the route has come to, while a story is told.
+func (c *Check) Meet(h story.Hook, p world.Path, op story.Op) {
+	if c.Recording() {
+		c.hooks = append(c.hooks, MetHook{h, p, op})
+	}
+}
+
+// Met returns the hooks in the order of the call; it is good until the next Reset.
+func (c *Check) Met() []MetHook { return c.hooks }

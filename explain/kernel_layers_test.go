@@ -1,0 +1,68 @@
+package explain_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"syscallstory/kernel"
+)
+
+// TestKernelOverlayLayers: what overlayfs asks of its layers when it is mounted, and what the mount shows then. Each scene is played
+// in a mount namespace of its own, as root and, with userxattr, as the root of a user namespace.
+func TestKernelOverlayLayers(t *testing.T) {
+	dir, ok := isolated(t)
+	if !ok {
+		return
+	}
+	if has, _ := os.ReadFile("/proc/filesystems"); !strings.Contains(string(has), "nodev\toverlay\n") {
+		t.Skip("this kernel has no overlay loaded")
+	}
+	s := newStage(t, dir, "dir m 755 0:0\ndir l 755 0:0\ndir l/only 755 0:0\nfile l/f 644 0:0\ndir l2 755 0:0\ndir u 777 0:0\ndir u/sub 755 0:0\ndir w 777 0:0\ndir w/in 755 0:0\ndir w2 755 0:0\nfile f 644 0:0\n"+
+		"dir x 755 0:0\ndir x/u 755 0:0\ndir x/u/s 755 0:0\ndir x/w 755 0:0\ndir ro 755 0:0\ndir b 755 0:0\ndir closed 755 0:0\ndir plain 777 1000:1000\ndir plain/u 755 1000:1000\ndir plain/w 755 1000:1000\n")
+	parses := s.Kernel.Has(kernel.OverlayParsesLayers) == kernel.Yes
+	s.Filesystems.V, s.Filesystems.At = []string{"overlay"}, s.at
+	mount := func(data, want string) row {
+		return row{fmt.Sprintf("mount(\"o\", \"/m\", \"overlay\", 0, %q)", data), want}
+	}
+	own := row{"unshare(CLONE_NEWNS)", "-"}
+	const full = "lowerdir=/l,upperdir=/u,workdir=/w"
+	var scenes []scene
+	for _, r := range []row{
+		mount("", "EINVAL"), mount("lowerdir=/l", "EINVAL"), mount("lowerdir=/l:/l2", "-"), mount("lowerdir=/l:/l", "ELOOP"), mount("lowerdir=/l,upperdir=/u", "EINVAL"), mount("lowerdir=/l,workdir=/w", "EINVAL"),
+		mount("upperdir=/u,workdir=/w", "EINVAL"), mount(full, "-"), mount("lowerdir=/l,upperdir=/u,workdir=/u", "EINVAL"), mount("lowerdir=/l,upperdir=/u,workdir=/u/sub", "EINVAL"),
+		mount("lowerdir=/l,upperdir=/w/in,workdir=/w", "EINVAL"), mount("lowerdir=/u,upperdir=/u,workdir=/w", "ELOOP"), mount("lowerdir=/u/sub,upperdir=/u,workdir=/w", "ELOOP"), mount("lowerdir=/w,upperdir=/u,workdir=/w", "ELOOP"),
+		mount("lowerdir=/w/in,upperdir=/u,workdir=/w", "ELOOP"), mount("lowerdir=/x,upperdir=/x/u,workdir=/x/w", "-"), mount("lowerdir=/x/u/s,upperdir=/x/u,workdir=/x/w", "ELOOP"), mount("lowerdir=/x:/x/u", "ELOOP"),
+		mount("lowerdir=/x/u:/x", "ELOOP"), mount("lowerdir=/,upperdir=/u,workdir=/w", "-"), mount("lowerdir=/f,upperdir=/u,workdir=/w", "EINVAL"), mount("lowerdir=/l,upperdir=/gone,workdir=/w", "ENOENT"),
+		mount(full+",foo", "EINVAL"), mount(full+",userxattr", "-"), mount(full+",default_permissions", "-"), mount(full+",xino=off", "-"), mount("lowerdir=/l,upperdir=,workdir=/w", "EINVAL"), mount("lowerdir=/l,upperdir,workdir=/w", "EINVAL"),
+		mount("lowerdir=:/l", "EINVAL"), mount("lowerdir=/l:", "EINVAL"), mount("lowerdir=", "EINVAL"), mount("lowerdir=/gone,lowerdir=/l,upperdir=/u,workdir=/w", map[bool]string{true: "ENOENT", false: "-"}[parses]),
+	} {
+		if !parses && (r.call == mount("lowerdir=:/l", "").call || r.call == mount("lowerdir=/l:", "").call) {
+			continue
+		}
+		scenes = append(scenes, scene{"root", initRoot, []row{own, r}})
+	}
+	tmp := row{`mount("t", "/ro", "tmpfs", 0, NULL)`, "-"}
+	readOnly := []row{own, tmp, {`mkdir("/ro/u", 0755)`, "-"}, {`mkdir("/ro/w", 0755)`, "-"}, {`mount(NULL, "/ro", NULL, MS_REMOUNT|MS_BIND|MS_RDONLY, NULL)`, "-"}}
+	nested := []row{own, mount(full, "-"), {`mkdir("/m/u", 0755)`, "-"}, {`mkdir("/m/w", 0755)`, "-"}, {`mkdir("/m/l", 0755)`, "-"}}
+	onto := func(point, data, want string) row {
+		return row{fmt.Sprintf("mount(\"o\", %q, \"overlay\", 0, %q)", point, data), want}
+	}
+	scenes = append(scenes,
+		scene{"read-only layers", initRoot, append(append([]row{}, readOnly...), mount("lowerdir=/l,upperdir=/ro/u,workdir=/ro/w", "EINVAL"), mount("lowerdir=/l,upperdir=/u,workdir=/ro/w", "EINVAL"), mount("lowerdir=/ro/u:/l", "-"))},
+		scene{"an overlay's overlay", initRoot, append(append([]row{}, nested...), onto("/b", "lowerdir=/l2,upperdir=/m/u,workdir=/m/w", "EINVAL"), onto("/b", "lowerdir=/m/l:/l2", "-"), onto("/closed", "lowerdir=/b:/l2", "EINVAL"))},
+		scene{"another mount", initRoot, []row{own, {`mount("/w2", "/b", NULL, MS_BIND, NULL)`, "-"}, mount("lowerdir=/l,upperdir=/u,workdir=/b", "EINVAL"), {`mount("/l", "/b", NULL, MS_BIND, NULL)`, "-"}, mount("lowerdir=/b:/l2", "-")}},
+		scene{"an unbindable layer", initRoot, []row{own, {`mount("/l", "/b", NULL, MS_BIND, NULL)`, "-"}, {`mount(NULL, "/b", NULL, MS_UNBINDABLE, NULL)`, "-"}, mount("lowerdir=/b:/l2", "EINVAL")}},
+		scene{"what it shows", initRoot, []row{own, mount(full, "-"), {`open("/m/f", O_RDONLY)`, "-"}, {`mkdir("/m/only/new", 0755)`, "-"}, {`rmdir("/u/only/new")`, "-"}, {`mkdir("/m/sub", 0755)`, "EEXIST"}, {`open("/m/gone", O_RDONLY)`, "ENOENT"}, {`rmdir("/w/work")`, "-"}}},
+		scene{"two lower layers", initRoot, []row{own, mount("lowerdir=/l:/l2", "-"), {`open("/m/f", O_RDONLY)`, "-"}, {`mkdir("/m/new", 0755)`, "EROFS"}}},
+		scene{"uid 1000", initPlain, []row{mount(full, "EPERM")}})
+	s.play(scenes)
+	enter := row{"unshare(CLONE_NEWUSER|CLONE_NEWNS)", "-"}
+	maps := []row{{"open uid_map 0", "-"}, {`write(3, "0 1000 1", 8)`, "-"}, {"open setgroups 0", "-"}, {`write(4, "deny", 4)`, "-"}, {"open gid_map 0", "-"}, {`write(5, "0 1000 1", 8)`, "-"}}
+	s.play([]scene{
+		{"an ordinary user", initPlain, append(append([]row{enter}, maps...), mount("lowerdir=/l,upperdir=/plain/u,workdir=/plain/w,userxattr", "-"), row{`mkdir("/m/new", 0755)`, "-"})},
+		{"an ordinary user, whose workdir is root's", initPlain, append(append([]row{enter}, maps...), mount("lowerdir=/l,upperdir=/x/u,workdir=/x/w,userxattr", "-"), row{`mkdir("/m/new", 0755)`, "EROFS"})},
+		{"a layer with a locked mount", initRoot, []row{own, {`mount("t", "/x/u", "tmpfs", 0, NULL)`, "-"}, mount("lowerdir=/x:/l", "-"), {`umount2("/m", 0)`, "-"}, enter, mount("lowerdir=/x:/l", "EINVAL"), mount("lowerdir=/l2:/l", "-")}},
+	})
+}

@@ -1,0 +1,238 @@
+//go:build linux
+
+package live
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"syscallstory/kernel"
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// overlay makes an overlay of its layers, whose paths the options of the superblock tell. It returns false where they cannot be found
+// from here; then the merged files are read, and which layer serves them is not known.
+func (b *builder) overlay(m *shown, sb *world.SB, s *superblock) bool {
+	at := b.Suppose("whoever mounted "+sb.Name+" had every capability in "+b.UserNS[sb.UserNS].Name+"'s user namespace", "")
+	root, _ := b.UserNS[sb.UserNS].UIDs.Down(0)
+	group, _ := b.UserNS[sb.UserNS].GIDs.Down(0)
+	mounter := world.Cred{RUID: world.KUID(root), EUID: world.KUID(root), SUID: world.KUID(root), FSUID: world.KUID(root), RGID: world.KGID(group), EGID: world.KGID(group),
+		SGID: world.KGID(group), FSGID: world.KGID(group), Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UserNS: sb.UserNS,
+		UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at}
+	ov := &world.Overlay{Mounter: mounter, NoXattr: b.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No}
+	_, ov.UserXattr = m.superOption("userxattr")
+	b.overlayOptions(m, ov, sb.FlagsAt)
+	sb.Overlay = ov
+	upper, lower, data := layerPaths(m.mountLine)
+	layers := append(slices.Clone(lower), data...)
+	if upper != "" {
+		layers = append([]string{upper}, layers...)
+	}
+	var roots []world.DentryID
+	for _, l := range layers {
+		d, ok := b.layer(l, sb)
+		if !ok {
+			return false
+		}
+		roots = append(roots, d)
+	}
+	if len(lower) == 0 || b.p.o.Merger == nil {
+		return false
+	}
+	if upper != "" {
+		ov.Upper, roots = roots[0], roots[1:]
+	}
+	ov.Lower, ov.DataOnly, ov.Names = roots[:len(lower)], roots[len(lower):], lower
+	s.id = b.p.o.Merger.NewOverlay(b.FS, *sb)
+	s.eager = true
+	made := b.FS.SB(s.id)
+	made.Source = &merged{super: s.src, layers: made.Source}
+	return true
+}
+
+// overlayOptions reads the options that lookup and copy-up depend on. The kernel prints those that differ from the module's
+// parameters (ovl_show_options).
+func (b *builder) overlayOptions(m *shown, ov *world.Overlay, at story.Origin) {
+	said := func(option, parameter string) (string, bool) {
+		if v, given := m.superOption(option); given {
+			return v, true
+		}
+		text, err := os.ReadFile("/sys/module/overlay/parameters/" + parameter)
+		if err != nil {
+			return "off", false
+		}
+		if strings.TrimSpace(string(text)) == "Y" {
+			return "on", true
+		}
+		return "off", true
+	}
+	mode, sure := said("redirect_dir", "redirect_dir")
+	ov.NoFollow = mode == "nofollow" || ov.UserXattr
+	if ov.Redirect = world.Given(mode == "on", at); !sure {
+		ov.Redirect = world.Given(false, b.Suppose("overlayfs renames no directories of lower layers (redirect_dir is off, as by default)", ""))
+	}
+	flag := func(option, parameter string) bool {
+		v, _ := said(option, parameter)
+		return v == "on"
+	}
+	ov.Metacopy, ov.Index, ov.Xino = flag("metacopy", "metacopy"), flag("index", "index"), flag("xino", "xino_auto")
+}
+
+// layerPaths returns the layers that an overlay was made of, the lower ones from the top, and those of them that hold data only.
+func layerPaths(m *mountLine) (upper string, lower, data []string) {
+	for opt := range strings.SplitSeq(m.super, ",") {
+		key, val, _ := strings.Cut(opt, "=")
+		switch val = unescape(val); key {
+		case "upperdir":
+			upper = unquote(val)
+		case "lowerdir":
+			val, only, has := strings.Cut(val, "::")
+			lower = append(lower, splitLower(val)...)
+			if has {
+				for p := range strings.SplitSeq(only, "::") {
+					data = append(data, unquote(p))
+				}
+			}
+		case "lowerdir+":
+			lower = append(lower, unquote(val))
+		case "datadir+":
+			data = append(data, unquote(val))
+		}
+	}
+	return upper, lower, data
+}
+
+// splitLower splits lowerdir at the colons that are not quoted.
+func splitLower(s string) (all []string) {
+	from := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case ':':
+			all = append(all, unquote(s[from:i]))
+			from = i + 1
+		}
+	}
+	return append(all, unquote(s[from:]))
+}
+
+func unquote(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// layer makes a filesystem of a layer's directory, as overlayfs sees it: alone, without what is mounted below.
+func (b *builder) layer(path string, of *world.SB) (world.DentryID, bool) {
+	if !strings.HasPrefix(path, "/") { // it was given relative to a directory that is not known
+		return 0, false
+	}
+	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+	if err != nil {
+		fd, err = unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		return 0, false
+	}
+	var st unix.Statx_t
+	var fst unix.Statfs_t
+	if unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR || unix.Fstatfs(fd, &fst) != nil {
+		unix.Close(fd)
+		return 0, false
+	}
+	b.p.layers = append(b.p.layers, fd)
+	at := b.Text("the options of the overlay")
+	sb := world.SB{Type: magicType(int64(fst.Type)), Name: path, At: of.FlagsAt, FlagsAt: at}
+	if fst.Flags&unix.ST_RDONLY != 0 {
+		sb.Flags |= world.SBReadOnly
+	}
+	src := &super{r: b.r, name: path, fstype: sb.Type, shows: map[string][]*shown{"/": {{mountLine: &mountLine{root: "/", point: "/"}, fd: fd}}}, same: map[identity]world.InodeID{}, private: true}
+	sb.Source = src
+	id := b.FS.NewSB(sb, world.Inode{Pending: true})
+	return b.FS.SB(id).Root, true
+}
+
+// magicType names the filesystems whose rules are modelled by statfs's number.
+func magicType(magic int64) string {
+	switch magic {
+	case unix.EXT4_SUPER_MAGIC:
+		return "ext4"
+	case unix.XFS_SUPER_MAGIC:
+		return "xfs"
+	case unix.BTRFS_SUPER_MAGIC:
+		return "btrfs"
+	case unix.TMPFS_MAGIC:
+		return "tmpfs"
+	case unix.OVERLAYFS_SUPER_MAGIC:
+		return "overlay"
+	}
+	return "unknown"
+}
+
+// merged merges layers, and holds what they give against what the mount itself shows: a path of the options may lead elsewhere by now.
+type merged struct {
+	*super
+	layers world.Source
+}
+
+// Lookup merges a name.
+func (m *merged) Lookup(fs *world.FS, dir world.DentryID, name string) (world.DentryID, world.State) {
+	p := fs.Path(dir)
+	if p != "/" {
+		p += "/"
+	}
+	d, st := m.layers.Lookup(fs, dir, name)
+	ino, _, err := m.super.read(p + name)
+	there := world.Present
+	switch {
+	case st == world.Unsure:
+		return d, st
+	case err == unix.ENOENT:
+		there = world.Absent
+	case err != nil: // a mount covers it, or it cannot be read: the layers are all there is
+		return d, st
+	}
+	if st != there || st == world.Present && !alike(fs.I(d), &ino) {
+		at := m.r.w.Miss("the layers of "+m.name+" do not give what the mount shows at "+p+name, "")
+		if st == world.Present {
+			have := fs.I(d)
+			*have = world.Inode{SB: have.SB, At: at}
+			return d, world.Unsure
+		}
+		return fs.Add(dir, name, world.Inode{At: at}), world.Unsure
+	}
+	if st == world.Present {
+		fs.I(d).Attr |= ino.Attr & (world.AttrExecuting | world.AttrMayRun)
+	}
+	return d, st
+}
+
+func alike(a, b *world.Inode) bool {
+	both := a.Known & b.Known
+	return (both&world.KnownPerm == 0 || a.Mode == b.Mode) && (both&world.KnownOwner == 0 || a.UID == b.UID && a.GID == b.GID) && (!a.Is(world.TypeLink) || a.Link == b.Link)
+}
+
+// List merges the names of the layers.
+func (m *merged) List(fs *world.FS, dir world.DentryID) ([]string, bool) {
+	l, ok := m.layers.(world.Lister)
+	if !ok {
+		return nil, false
+	}
+	return l.List(fs, dir)
+}
+
+// Read has nothing to fill in: names are merged when they are looked up.
+func (m *merged) Read(*world.FS, world.DentryID) {}

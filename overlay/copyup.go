@@ -1,0 +1,155 @@
+package overlay
+
+import (
+	"syscallstory/check"
+	"syscallstory/kernel"
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// CopyUp is ovl_copy_up_flags: the directories above from the top, then the object. A file needs it as long as its name is not
+// in the upper layer, or its data is not and is asked for (ovl_already_copied_up).
+func (Ops) CopyUp(c *check.Check, p world.Path, what check.Copying) story.Errno {
+	if settled(c, p, what) {
+		return 0
+	}
+	if e := copyUpParents(c, p); e != 0 {
+		return e
+	}
+	return copyUpOne(c, p, what)
+}
+
+// settled is ovl_already_copied_up.
+func settled(c *check.Check, p world.Path, what check.Copying) bool {
+	ino := c.W.FS.I(p.Dentry)
+	return ino.Layer == Upper && (!ino.Indexed || Aliased(c.W.FS, p.Dentry)) && (ino.Data == 0 || what == check.CopyAttributes)
+}
+
+// copyUpParents is the loop of ovl_copy_up_flags.
+func copyUpParents(c *check.Check, p world.Path) story.Errno {
+	up := world.Path{Mount: p.Mount, Dentry: c.W.FS.D(p.Dentry).Parent}
+	if up.Dentry == p.Dentry || c.W.FS.I(up.Dentry).Layer == Upper {
+		return 0
+	}
+	if e := copyUpParents(c, up); e != 0 {
+		return e
+	}
+	return copyUpOne(c, up, check.CopyAttributes)
+}
+
+// copyUpOne is ovl_copy_up_one: an owner that the mounter cannot map is refused. A directory is copied without what it holds, a
+// file without its data where that is cut off anyway, or where metacopy=on and only attributes change (ovl_need_meta_copy_up).
+func copyUpOne(c *check.Check, p world.Path, what check.Copying) story.Errno {
+	ino := c.W.FS.I(p.Dentry)
+	ov := c.W.FS.SB(ino.SB).Overlay
+	dir := ino.Is(world.TypeDir)
+	s := story.Step{Code: story.OverlayCopyUp, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}
+	if ino.Layer == 0 || !dir && ino.Known&world.KnownSize == 0 {
+		c.Unknown(s)
+		return 0
+	}
+	owner := ino
+	if ino.Layer == Upper && ino.Behind != 0 { // the lower object is what is asked (ovl_path_lower)
+		owner = c.W.FS.I(ino.Behind)
+	}
+	ns := &c.W.UserNS[ov.Mounter.UserNS]
+	if owner.Known&world.KnownOwner != 0 && !(ns.MapsUID(owner.UID) && ns.MapsGID(owner.GID)) {
+		return c.Deny(story.Step{Code: story.UserNSCopyUp, Errno: story.EOVERFLOW, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At},
+			Val: [3]uint64{uint64(owner.UID)<<32 | uint64(owner.GID), uint64(ov.Mounter.UserNS)}})
+	}
+	if e := impure(c, p); e != 0 {
+		return e
+	}
+	if device := ino.Is(world.TypeChar) || ino.Is(world.TypeBlk); device && (ov.Mounter.UserNS != 0 || !ov.Mounter.Effective.Has(kernel.CapMknod)) {
+		if e := c.Deny(story.Step{Code: story.OverlayDevice, Errno: story.EPERM, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At, ov.Mounter.EffectiveAt},
+			Val: [3]uint64{uint64(ov.Mounter.Effective), uint64(ov.Mounter.UserNS)}}); e != 0 {
+			return e
+		}
+	}
+	cp := check.Copied{Path: p, What: what}
+	n := ino.Size
+	switch {
+	case dir || ino.Layer == Upper && ino.Data == 0, what == check.CopyTruncated:
+		n = 0
+	case what == check.CopyAttributes && ov.Metacopy && ino.Is(world.TypeReg) && ino.Layer != Upper:
+		cp.Attributes, n = true, 0
+	}
+	c.Copied = append(c.Copied, cp)
+	if !c.Recording() {
+		return 0
+	}
+	s.Val = [3]uint64{uint64(n), c.Word(LayerName(ov, ino.Layer)), c.Word(copyNote(ino, &cp))}
+	c.Pass(s)
+	if !dir {
+		bytes := n // of its own, so that a verdict without effects does not allocate
+		c.Effect(story.Effect{Kind: "copied-up", Path: c.W.PathText(p), Bytes: &bytes})
+	}
+	return 0
+}
+
+// impure is ovl_set_impure: the upper directory is marked as one that holds copies.
+func impure(c *check.Check, p world.Path) story.Errno {
+	fs := c.W.FS
+	up := fs.D(p.Dentry).Parent
+	parent := fs.I(up)
+	ov := fs.SB(parent.SB).Overlay
+	if ov == nil || up == p.Dentry || len(parent.Layers) == 0 {
+		return 0
+	}
+	if m := ov.MarksOf(fs.I(parent.Layers[0])); parent.Layer == Upper && m != nil && m.Impure {
+		return 0
+	}
+	return marks(c, world.Path{Mount: p.Mount, Dentry: up}, ov)
+}
+
+// marks asks whether the mounter may write a mark on the directory that serves p. With userxattr it is an attribute of user.*,
+// for which the directory must be writable; of a sticky one only the owner may (xattr_permission).
+func marks(c *check.Check, p world.Path, ov *world.Overlay) story.Errno {
+	if !ov.UserXattr {
+		return 0
+	}
+	d := c.W.FS.I(p.Dentry).Layers[0]
+	real := c.W.FS.I(d)
+	const sticky = 0o1000
+	owns := ov.Mounter.FSUID == real.UID || ov.Mounter.Effective.Has(kernel.CapFowner) && c.W.UserNS[ov.Mounter.UserNS].MapsUID(real.UID)
+	if real.Mode&sticky != 0 && !owns {
+		return c.Deny(story.Step{Code: story.OverlayMounter, Errno: story.EPERM, Op: story.OpWrite, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{real.At, real.At},
+			Val: [3]uint64{uint64(real.Mode), uint64(real.UID)<<32 | uint64(real.GID), uint64(ov.Mounter.UserNS)}})
+	}
+	return mounterMay(c, p, d, check.MayWrite)
+}
+
+// copyNote says what is copied.
+func copyNote(ino *world.Inode, cp *check.Copied) string {
+	switch {
+	case cp.Attributes:
+		return "attributes only (metacopy=on)"
+	case ino.Is(world.TypeDir):
+		return "the directory, not what it holds"
+	case ino.Layer == Upper && ino.Data != 0:
+		return "its data, the attributes are there already"
+	case ino.Layer == Upper:
+		return "one more name of the copy"
+	case ino.Nlink > 1 && !ino.Indexed:
+		return "its other names stay with the lower file"
+	}
+	return "the whole file, and the copy goes away with the container"
+}
+
+// Remove is ovl_nlink_start: before a name of an indexed file is removed or replaced, the file is copied up, for the count of
+// its names to be kept there.
+func (o Ops) Remove(c *check.Check, p world.Path) story.Errno {
+	if !c.W.FS.I(p.Dentry).Indexed {
+		return 0
+	}
+	return o.CopyUp(c, p, check.CopyAttributes)
+}
+
+// Create is the first half of ovl_create_object: the directory is copied up; the new name lands in the upper layer.
+func (o Ops) Create(c *check.Check, dir world.Path, name string) story.Errno {
+	if e := o.CopyUp(c, dir, check.CopyAttributes); e != 0 {
+		return e
+	}
+	c.Pass(story.Step{Code: story.OverlayName, Op: story.OpCreate, Cred: 1, Obj: dir.Ref(), Val: [3]uint64{c.Word(name)}})
+	return 0
+}

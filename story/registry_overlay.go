@@ -1,0 +1,37 @@
+package story
+
+const overlayMan = "kernel.org/doc/html/latest/filesystems/overlayfs.html"
+
+// Checks of overlayfs beyond those that every mount meets.
+var (
+	OverlayBroken = define(Info{
+		ID: "OVL420", Gate: Overlay, Title: "the layers must make sense together", Denies: "the layers do not give {0}: {1}", Refuses: "the layers do not give the name",
+		Facts: []FactInfo{{"name", KindString}, {"reason", KindString}}, Function: "ovl_lookup", Errno: "EPERM, EIO, EINVAL, ELOOP or ESTALE", Releases: "redirects since Linux 4.10, metacopy since 4.19", Man: overlayMan,
+		Long:  "A directory that was renamed and a file of which only the attributes were copied say in an attribute where the layers below have the rest. A mount with redirect_dir=nofollow or metacopy=off refuses to follow that (EPERM); data that is not there is EIO, a redirect that is no path EINVAL, a layer inside a layer ELOOP.",
+		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,metacopy=on o m; chmod 600 m/f; umount m; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,metacopy=off o m; cat m/f",
+	})
+	OverlayMark = define(Info{
+		ID: "OVL421", Gate: Overlay, Title: "the overlay must be able to mark a directory", Denies: "{obj}: {0} is needed, and this overlay cannot write marks", Refuses: "the overlay cannot write marks",
+		Facts: []FactInfo{{"mark", KindString}, {"mounter", KindNS}}, Function: "ovl_set_opaque_xerr", Errno: "EIO, or EXDEV for a rename", Releases: "user namespaces since Linux 5.11", Man: overlayMan,
+		Long:  "A directory that is made where a lower layer had one, or moved to where one may be, is marked opaque so that it is not merged. The mark is an attribute trusted.overlay.*, which only the initial user namespace writes: an overlay that was mounted in another one has to be mounted with userxattr, which uses user.overlay.*.",
+		Repro: "unshare -Urm sh -c 'mount -t overlay -o lowerdir=l,upperdir=u,workdir=w o m; rm -r m/d; mkdir m/d'",
+	})
+	OverlayDevice = define(Info{
+		ID: "CAP420", Gate: Capability, Title: "copying a device up makes one", Denies: "{obj} is a device: to copy it up the overlay's mounter needs CAP_MKNOD in the initial user namespace",
+		Facts: []FactInfo{{"effective", KindCapSet}, {"user namespace", KindNS}}, Function: "vfs_mknod", Errno: "EPERM", Releases: "user namespaces since Linux 5.11", Man: overlayMan,
+		Long:  "A change of the attributes of a device node in a lower layer copies the node, with the credentials of whoever mounted the overlay. One that was mounted in a user namespace cannot: chmod, chown, rename and link of the node fail. Opening it for writing copies nothing.",
+		Repro: "unshare -Urm sh -c 'mount -t overlay -o lowerdir=/dev,upperdir=u,workdir=w,userxattr o m; chmod 600 m/null'",
+	})
+	OverlayTwice = define(Info{
+		ID: "OVL423", Gate: Overlay, Title: "a file is not moved over another name of its own copy", Denies: "{obj} and the new name are one file in the upper layer, which the overlay takes for two", Refuses: "both names are one file of the upper layer",
+		Function: "ovl_rename", Errno: "ESTALE", Releases: "all", Man: overlayMan,
+		Long:  "A file that was copied up and then linked has two inodes in an overlay that cannot read where the copy came from: one that was mounted in a user namespace, or on top of another overlay. Elsewhere rename of a file over another name of itself does nothing; here it fails.",
+		Repro: "unshare -Urm sh -c 'mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,userxattr o m; ln m/f m/g; rename m/f m/g'",
+	})
+	OverlayLeaves = define(Info{
+		ID: "OVL424", Gate: Overlay, Title: "what is removed of a lower layer is hidden, not freed", Allows: "{obj} goes out of sight by a whiteout in the upper layer; {1} keeps it",
+		Facts: []FactInfo{{"name", KindString}, {"layer", KindString}}, Function: "ovl_remove_and_whiteout", Releases: "all", Man: overlayMan,
+		Long:  "A lower layer is never written. Removing or moving a file of one puts a character device 0:0 with its name into the upper layer, after the directories above have been copied up; no space is freed, and with the container the whiteout goes, so that the file is there again.",
+		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w o m; rm m/f; ls -l u/f l/f",
+	})
+)

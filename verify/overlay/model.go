@@ -1,0 +1,696 @@
+package overlay
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"syscallstory/check"
+	"syscallstory/explain"
+	"syscallstory/from/node"
+	"syscallstory/kernel"
+	mech "syscallstory/overlay"
+	"syscallstory/story"
+	"syscallstory/syscalls"
+	"syscallstory/world"
+)
+
+// machine is what a scene does not say.
+type machine struct {
+	node    *node.Node
+	release kernel.Release
+}
+
+// sight is what lstat says of a name. What the model does not say is not compared.
+type sight struct {
+	errno    story.Errno
+	mode     uint16 // with the type
+	uid, gid uint32
+	size     int64  // of a regular file or a link
+	nlink    uint32 // 0: not said
+	dev      string // which device, in words; empty: not said
+	ino      string // which object's number; empty: not said
+}
+
+// object is a name of a tree at the end of a mount.
+type object struct {
+	path string
+	sight
+	data   string   // of a regular file; the target of a link
+	unread bool     // what it holds cannot be asked for here
+	names  []string // of a directory
+	ignore []string // names that may be listed
+	xattr  string   // those of user.x and user.y that it has
+	marks  string   // the overlay's own, in the upper layer
+	blocks int64    // of 512 bytes, of a regular file in the upper layer; -1: not said
+}
+
+// probe is a name that is looked at after a call.
+type probe struct {
+	path string
+	want sight
+}
+
+// asked is a call with what the model says of it.
+type asked struct {
+	call   *syscalls.Call
+	text   string
+	errno  story.Errno
+	gate   string
+	write  string // what is written at the start of the file that was opened
+	probes []probe
+}
+
+// mounting is a mount, the calls that it sees, and what is there at its end.
+type mounting struct {
+	set    options
+	down   bool
+	upper  int // number of the layer; -1: none
+	lower  []int
+	fails  story.Errno // of the mount
+	calls  []asked
+	merged []object
+	real   []object // the upper layer
+	unsure string   // the call that the model does not know the end of, which ends the sequence
+}
+
+// model is the world of a scene.
+type model struct {
+	*world.World
+	scene  *Scene
+	at     story.Origin
+	layers []world.DentryID // by number, the root of each
+	ov     *world.Overlay
+	root   world.DentryID
+	data   []content // what files hold, by the handle of their inode
+	writes int
+	host   [world.NumNSKinds]world.NamespaceID
+	judge  *explain.Judge
+}
+
+// ids of the user namespace: 0 and 1 inside are 1000 and 1001 outside.
+var userMap = world.IDMap{{Inside: 0, Outside: 1000, Count: 2}}
+
+// predict runs a scene in the model.
+func (m *machine) predict(s *Scene) ([]mounting, error) {
+	b := &model{World: world.New(), scene: s}
+	b.at = b.Text("the scene")
+	m.node.Apply(b.World)
+	b.Kernel = m.release
+	b.host = b.InitialNamespaces(b.at)
+	if s.User {
+		b.UserNS = append(b.UserNS, world.UserNS{Parent: 0, Level: 1, Owner: 0, UIDs: userMap, GIDs: userMap, Name: "the mounter's namespace"})
+	}
+	for i, files := range s.Layers {
+		if err := b.layer(i, files); err != nil {
+			return nil, err
+		}
+	}
+	cur := mounting{set: sets[s.Set]}
+	for i := range s.Layers {
+		cur.lower = append(cur.lower, i)
+	}
+	if cur.upper = -1; !s.ReadOnly {
+		cur.upper, cur.lower = 0, cur.lower[1:]
+	}
+	if err := b.mount(&cur); err != nil {
+		return nil, err
+	}
+	var all []mounting
+	for _, st := range s.Steps {
+		if st.Call == "" {
+			b.end(&cur)
+			all = append(all, cur)
+			next := mounting{set: sets[st.Set], upper: cur.upper, lower: cur.lower}
+			if st.Remount == "down" && cur.upper >= 0 {
+				next.down = true
+				next.lower = append([]int{cur.upper}, cur.lower...)
+				next.upper = len(b.layers)
+				b.newLayer()
+			}
+			if err := b.mount(&next); err != nil {
+				return nil, err
+			}
+			cur = next
+			continue
+		}
+		if err := b.call(&cur, st.Call); err != nil {
+			return nil, err
+		}
+		if cur.unsure != "" {
+			break
+		}
+	}
+	b.end(&cur)
+	return append(all, cur), nil
+}
+
+func (b *model) inode(mode uint16, uid, gid uint32) world.Inode {
+	return world.Inode{Mode: mode, UID: world.KUID(uid), GID: world.KGID(gid), Known: world.KnownAll | world.KnownPeers, Nlink: 1, Whole: mode&world.TypeMask == world.TypeDir, At: b.at}
+}
+
+// mounterID is who makes the upper directory, and mounts.
+func (s *Scene) mounterID() uint32 {
+	if s.User {
+		return 1000
+	}
+	return 0
+}
+
+// newLayer adds an empty layer, a filesystem of its own in the model.
+func (b *model) newLayer() {
+	id := b.scene.mounterID()
+	sb := b.FS.NewSB(world.SB{Type: "tmpfs", Name: fmt.Sprintf("layer %d", len(b.layers)), At: b.at, FlagsAt: b.at}, b.inode(world.TypeDir|0o755, id, id))
+	b.layers = append(b.layers, b.FS.SB(sb).Root)
+}
+
+// pattern is what a new file holds: no zeros, and no file holds what another one does.
+func pattern(layer int, name string, size int64) string {
+	unit := fmt.Sprintf("%d:%s|", layer, name)
+	return strings.Repeat(unit, int(size)/len(unit)+1)[:size]
+}
+
+// content is what a file holds, and which of its pages the filesystem has: what was never written is a hole.
+type content struct {
+	data  string
+	pages []bool
+}
+
+const pageSize = 4096
+
+// hold keeps what a file holds and returns its handle.
+func (b *model) hold(c content) uint32 {
+	b.data = append(b.data, c)
+	return uint32(len(b.data))
+}
+
+// held returns what a real file holds.
+func (b *model) held(real world.DentryID) content {
+	ino := b.FS.I(real)
+	c := content{}
+	if ino.Handle > 0 {
+		c = b.data[ino.Handle-1]
+	}
+	return c.resized(ino.Size)
+}
+
+// resized is truncate.
+func (c content) resized(n int64) content {
+	c.data = resize(c.data, n)
+	pages := make([]bool, (n+pageSize-1)/pageSize)
+	copy(pages, c.pages)
+	c.pages = pages
+	return c
+}
+
+// written is pwrite.
+func (c content) written(at int, s string) content {
+	if c = c.resized(max(int64(len(c.data)), int64(at+len(s)))); s == "" {
+		return c
+	}
+	c.data = c.data[:at] + s + c.data[at+len(s):]
+	for p := at / pageSize; p <= (at+len(s)-1)/pageSize; p++ {
+		c.pages[p] = true
+	}
+	return c
+}
+
+// copied is what a copy up makes of it: holes are left out up to the first data only, as a piece of a megabyte is copied at once
+// (ovl_copy_up_file).
+func (c content) copied() content {
+	c = c.resized(int64(len(c.data)))
+	if first := slices.Index(c.pages, true); first >= 0 {
+		for p := first; p < len(c.pages); p++ {
+			c.pages[p] = true
+		}
+	}
+	return c
+}
+
+// blocks counts what tmpfs has allocated, in units of 512 bytes.
+func (c content) blocks() (n int64) {
+	for _, there := range c.pages {
+		if there {
+			n += pageSize / 512
+		}
+	}
+	return n
+}
+
+func resize(data string, n int64) string {
+	if int64(len(data)) >= n {
+		return data[:n]
+	}
+	return data + strings.Repeat("\x00", int(n)-len(data))
+}
+
+func (b *model) layer(n int, files []File) error {
+	b.newLayer()
+	fs := b.FS
+	for i := range files {
+		f := &files[i]
+		dir := b.layers[n]
+		if up := path.Dir(f.Path); up != "." {
+			for _, part := range strings.Split(up, "/") {
+				if dir = fs.Known(dir, part); dir == 0 {
+					return fmt.Errorf("layer %d has no directory for %s", n, f.Path)
+				}
+			}
+		}
+		name := path.Base(f.Path)
+		if f.Type == "hard" {
+			to, _, st := b.Resolve(world.Path{Dentry: b.layers[n]}, world.Path{Dentry: b.layers[n]}, f.Target)
+			if st != world.Present {
+				return fmt.Errorf("layer %d has no %s", n, f.Target)
+			}
+			d := fs.Link(dir, name, fs.D(to.Dentry).Inode)
+			fs.I(d).Nlink++
+			continue
+		}
+		typ := map[string]uint16{"dir": world.TypeDir, "file": world.TypeReg, "link": world.TypeLink, "fifo": world.TypeFIFO, "null": world.TypeChar, "whiteout": world.TypeChar, "xwhiteout": world.TypeReg}[f.Type]
+		if typ == 0 {
+			return fmt.Errorf("a file of the type %q", f.Type)
+		}
+		ino := b.inode(typ|f.Mode, f.UID, f.GID)
+		switch f.Type {
+		case "dir":
+			ino.Nlink = 2
+		case "file":
+			ino.Size = f.Size
+			ino.Handle = b.hold(content{}.written(0, pattern(n, f.Path, f.Size)))
+		case "link":
+			ino.Mode |= 0o777
+			ino.Link, ino.Size = f.Target, int64(len(f.Target))
+		case "null":
+			ino.Major, ino.Minor = 1, 3
+		case "whiteout":
+			ino.Whited, ino.UID, ino.GID = true, 0, 0
+			if id := b.scene.mounterID(); n == 0 {
+				ino.UID, ino.GID = world.KUID(id), world.KGID(id)
+			}
+		case "xwhiteout":
+			b.mark(&ino, func(m *world.Marks) { m.Whiteout = true })
+		}
+		if f.Opaque != "" {
+			b.mark(&ino, func(m *world.Marks) { m.Opaque = f.Opaque[0] })
+		}
+		if f.Xattr {
+			ino.Xattrs = append(ino.Xattrs, world.Xattr{Name: "user.x", Size: 1})
+		}
+		fs.Add(dir, name, ino)
+	}
+	return nil
+}
+
+func (b *model) mark(ino *world.Inode, change func(*world.Marks)) {
+	m := &ino.Marks
+	if sets[b.scene.Set].userxattr {
+		m = &ino.UserMarks
+	}
+	if *m == nil {
+		*m = &world.Marks{}
+	}
+	change(*m)
+}
+
+// mount makes the overlay, and the task whose root it is.
+func (b *model) mount(to *mounting) error {
+	fs, s, o := b.FS, b.scene, to.set
+	cr := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UIDAt: b.at, GIDAt: b.at, GroupsAt: b.at, EffectiveAt: b.at, BoundingAt: b.at, NoNewAt: b.at}
+	owner := world.UserNSID(0)
+	if s.User {
+		id := s.mounterID()
+		owner, cr.UserNS = 1, 1
+		cr.RUID, cr.EUID, cr.SUID, cr.FSUID = world.KUID(id), world.KUID(id), world.KUID(id), world.KUID(id)
+		cr.RGID, cr.EGID, cr.SGID, cr.FSGID = world.KGID(id), world.KGID(id), world.KGID(id), world.KGID(id)
+	}
+	plain := b.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No
+	ov := &world.Overlay{Mounter: cr, UserXattr: o.userxattr, NoXattr: plain, Redirect: world.Given(o.redirect, b.at), NFSExport: world.Given(false, b.at), NoFollow: o.nofollow, Metacopy: o.metacopy, Index: o.index, Xino: o.xino}
+	if !to.down && b.ov != nil {
+		ov.Indexes = b.ov.Indexes
+	}
+	lower := to.lower
+	if s.Nested {
+		in := &world.Overlay{Mounter: cr, NoXattr: plain, Redirect: world.Given(false, b.at), NFSExport: world.Given(false, b.at)}
+		for _, l := range lower {
+			in.Lower, in.Names = append(in.Lower, b.layers[l]), append(in.Names, fmt.Sprint(l))
+		}
+		id := mech.Merger{}.NewOverlay(fs, world.SB{Name: "the inner overlay", Overlay: in, At: b.at, FlagsAt: b.at})
+		ov.Lower, ov.Names = []world.DentryID{fs.SB(id).Root}, []string{"the inner overlay"}
+	} else {
+		for _, l := range lower {
+			ov.Lower, ov.Names = append(ov.Lower, b.layers[l]), append(ov.Names, fmt.Sprint(l))
+		}
+	}
+	if to.upper >= 0 {
+		ov.Upper = b.layers[to.upper]
+	}
+	b.ov = ov
+	sb := world.SB{Name: "the overlay", Overlay: ov, UserNS: owner, At: b.at, FlagsAt: b.at}
+	if s.User {
+		sb.Flags = world.SBNoDev
+	}
+	id := mech.Merger{}.NewOverlay(fs, sb)
+	b.root = fs.SB(id).Root
+	b.Mounts, b.MountNS = nil, nil
+	mnt := b.Attach(world.Path{}, world.Mount{Root: b.root, SB: id, Point: "/", Origin: b.at, Why: b.at})
+	b.MountNS = []world.MountNS{{Root: mnt, Owner: owner}}
+	at := world.Path{Mount: mnt, Dentry: b.root}
+	one := world.Given(1, b.at)
+	b.Task = world.Task{Cred: cr, Root: at, Cwd: at, CwdAt: b.at, Umask: world.Given(uint16(0), b.at), FDsAt: b.at, NoFile: world.Given(1024, b.at), OpenFDs: world.Given(0, b.at), Devices: world.Devices{All: true, At: b.at},
+		NS: b.host, LandlockAt: b.at, Threads: one, FSUsers: one, Seccomp: world.Seccomp{At: b.at}}
+	for i := range b.Task.Rlimits {
+		b.Task.Rlimits[i] = world.Given(world.Rlimit{Cur: ^uint64(0), Max: ^uint64(0)}, b.at)
+	}
+	var err error
+	b.judge, err = explain.Bind(b.World, nil)
+	return err
+}
+
+// call predicts a call and makes it in the model.
+func (b *model) call(to *mounting, text string) error {
+	call, err := syscalls.Parse(syscalls.X8664, text)
+	if err != nil {
+		return err
+	}
+	end := b.judge.Verdict(call)
+	a := asked{call: call, text: text, errno: end.Errno}
+	if !end.Sure || end.Verdict != story.Denied && end.Verdict != story.Allowed {
+		to.unsure = text
+		return nil
+	}
+	if step, denied := b.judge.Decided(); end.Verdict == story.Denied && denied {
+		a.gate = step.Code.Info().Gate.String()
+	}
+	if end.Verdict == story.Allowed {
+		b.judge.Apply(call, -1)
+		b.copied()
+		b.perform(&a)
+	} else {
+		b.judge.ApplyRefused()
+		b.copied()
+	}
+	for i := range call.Args {
+		if arg := &call.Args[i]; arg.Kind == syscalls.Path && !strings.HasPrefix(call.Name, "symlink") || i == 1 && call.Name == "symlink" {
+			if want, ok := b.look(arg.Str); ok {
+				a.probes = append(a.probes, probe{arg.Str, want})
+			}
+		}
+	}
+	to.calls = append(to.calls, a)
+	return nil
+}
+
+// copied keeps which pages the copies have that a call has made.
+func (b *model) copied() {
+	for _, cp := range b.judge.Copied() {
+		ino := b.FS.I(cp.Path.Dentry)
+		if ino.Is(world.TypeReg) && !cp.Attributes && len(ino.Layers) > 0 && ino.Data == 0 {
+			if real := b.FS.I(ino.Layers[0]); real.Handle > 0 {
+				real.Handle = b.hold(b.data[real.Handle-1].copied()) // the size that it had before
+			}
+		}
+	}
+}
+
+// perform makes in the model what an allowed call does to what files hold, and what is written through the descriptor that it opens.
+func (b *model) perform(a *asked) {
+	t := &b.Task
+	cuts := a.call.Name == "truncate" || strings.Contains(a.text, "O_TRUNC")
+	var p world.Path
+	switch {
+	case len(t.FDs) > 0:
+		p = t.FDs[0].Path
+	case a.call.Name == "truncate":
+		p, _, _ = b.Resolve(t.Root, t.Cwd, a.call.Args[0].Str)
+	}
+	if a.call.Name == "mknod" && strings.Contains(a.text, "S_IFIFO") { // nobody has it open
+		if made, _, st := b.Resolve(t.Root, t.Cwd, a.call.Args[0].Str); st == world.Present {
+			ino := b.FS.I(made.Dentry)
+			ino.Known |= world.KnownPeers
+			for _, l := range ino.Layers {
+				b.FS.I(l).Known |= world.KnownPeers
+			}
+		}
+	}
+	opened := len(t.FDs) > 0
+	t.FDs, t.OpenFDs.V = nil, 0
+	if p.Dentry == 0 {
+		return
+	}
+	ino := b.FS.I(p.Dentry)
+	if !ino.Is(world.TypeReg) || ino.Layer != mech.Upper {
+		return
+	}
+	real := ino.Layers[0]
+	if cuts {
+		b.FS.I(real).Handle = b.hold(b.held(real))
+	}
+	if opened && (strings.Contains(a.text, "O_WRONLY") || strings.Contains(a.text, "O_RDWR")) && ino.Mode&0o6000 == 0 {
+		b.writes++
+		a.write = fmt.Sprintf("W%05d\n", b.writes)
+		c, at := b.held(real), 0
+		if strings.Contains(a.text, "O_APPEND") { // pwrite appends, too
+			at = len(c.data)
+		}
+		c = c.written(at, a.write)
+		r := b.FS.I(real)
+		r.Handle, r.Size = b.hold(c), int64(len(c.data))
+		ino.Size = r.Size
+	}
+}
+
+// look says what lstat says of a path; ok is false where links are in the way.
+func (b *model) look(p string) (s sight, ok bool) {
+	if end := b.stat(p); !end.Sure {
+		return s, false
+	} else if end.Verdict == story.Denied {
+		return sight{errno: end.Errno}, true
+	}
+	d := b.root
+	for _, part := range strings.Split(p, "/") {
+		ino := b.FS.I(d)
+		switch {
+		case ino.Is(world.TypeLink):
+			return s, false
+		case !ino.Is(world.TypeDir):
+			return sight{errno: story.ENOTDIR}, true
+		}
+		next, st := b.FS.Lookup(d, part)
+		switch {
+		case st == world.Absent:
+			return sight{errno: story.ENOENT}, true
+		case st == world.Unsure:
+			return s, false
+		case b.FS.I(next).Fault != 0:
+			return sight{errno: b.FS.I(next).Fault}, true
+		}
+		d = next
+	}
+	return b.sight(d), true
+}
+
+// stat judges lstat of a path.
+func (b *model) stat(p string) check.End {
+	call, err := syscalls.Parse(syscalls.X8664, fmt.Sprintf("lstat(%q, 0x1000)", p))
+	if err != nil {
+		return check.End{}
+	}
+	return b.judge.Verdict(call)
+}
+
+// may reports whether the root of a user namespace may make a call that changes nothing: what the mounter may not do is a matter
+// of the area gates.
+func (b *model) may(format, p string) bool {
+	if !b.scene.User {
+		return true
+	}
+	call, err := syscalls.Parse(syscalls.X8664, fmt.Sprintf(format, p))
+	if err != nil {
+		return false
+	}
+	end := b.judge.Verdict(call)
+	return end.Sure && end.Verdict == story.Allowed
+}
+
+// sight is what lstat says of a name that is there.
+func (b *model) sight(d world.DentryID) sight {
+	ino := b.FS.I(d)
+	if ino.Layer == mech.Upper && !ino.Indexed && !ino.Is(world.TypeDir) { // ovl_getattr asks the layer
+		real := *b.FS.I(ino.Layers[0])
+		real.Layers, real.Behind, real.Layer = ino.Layers, ino.Behind, ino.Layer
+		ino = &real
+	}
+	s := sight{mode: ino.Mode, uid: b.shown(uint32(ino.UID)), gid: b.shown(uint32(ino.GID)), nlink: ino.Nlink, dev: "the overlay"}
+	if ino.Is(world.TypeReg) || ino.Is(world.TypeLink) {
+		s.size = ino.Size
+	}
+	if ino.Is(world.TypeDir) {
+		if s.nlink = 0; len(ino.Layers) > 1 {
+			s.nlink = 1
+		}
+	}
+	unified := !b.scene.Separate && !b.scene.Nested || b.ov.Xino
+	real, layer, volatile := mech.Identity(b.FS, d, unified)
+	if layer {
+		s.dev = fmt.Sprintf("filesystem %d", b.FS.I(real).SB)
+	}
+	if !volatile {
+		s.ino = fmt.Sprintf("inode %d", b.FS.D(real).Inode)
+	}
+	return s
+}
+
+// shown is an id as the task sees it.
+func (b *model) shown(id uint32) uint32 {
+	if !b.scene.User {
+		return id
+	}
+	if id >= 1000 && id < 1002 {
+		return id - 1000
+	}
+	return 65534
+}
+
+// end says what is there when the overlay is unmounted.
+func (b *model) end(to *mounting) {
+	b.tree(b.root, "", &to.merged, true)
+	if to.upper >= 0 {
+		b.tree(b.layers[to.upper], "", &to.real, false)
+	}
+}
+
+// tree lists what lies below a directory.
+func (b *model) tree(d world.DentryID, at string, all *[]object, merged bool) {
+	fs := b.FS
+	o := object{path: at, blocks: -1}
+	ino := *fs.I(d)
+	if ino.Fault != 0 {
+		o.errno = ino.Fault
+		*all = append(*all, o)
+		return
+	}
+	if merged {
+		o.sight = b.sight(d)
+	} else {
+		o.sight = sight{mode: ino.Mode, uid: uint32(ino.UID), gid: uint32(ino.GID)}
+		if ino.Is(world.TypeReg) || ino.Is(world.TypeLink) {
+			o.size = ino.Size
+		}
+		o.marks = b.marks(&ino)
+	}
+	for _, x := range ino.Xattrs {
+		if x.Name == "user.x" || x.Name == "user.y" {
+			o.xattr += x.Name
+		}
+	}
+	if len(o.xattr) > 6 {
+		o.xattr = "user.xuser.y"
+	}
+	if at == "" {
+		o.ino = ""
+	}
+	switch {
+	case ino.Is(world.TypeLink):
+		o.data = ino.Link
+	case ino.Is(world.TypeReg):
+		real := d
+		if merged {
+			if real = ino.Layers[0]; ino.Data != 0 {
+				real = ino.Data
+			}
+			for fs.SBOf(real).Overlay != nil {
+				if in := fs.I(real); in.Data != 0 {
+					real = in.Data
+				} else {
+					real = in.Layers[0]
+				}
+			}
+		}
+		o.data = resize(b.held(real).data, o.size)
+		o.unread = merged && !b.may("open(%q, O_RDONLY)", "."+at)
+		if m := b.ov.MarksOf(&ino); !merged && m != nil && m.Metacopy {
+			o.data, o.blocks = strings.Repeat("\x00", int(o.size)), 0
+		} else if !merged {
+			o.blocks = b.held(real).blocks()
+		}
+	case ino.Is(world.TypeDir):
+		if o.names, _ = fs.Names(d); merged {
+			o.names, _ = mech.Names(fs, d)
+		}
+		slices.Sort(o.names)
+		if merged { // a name that no lookup finds may be listed, or not, by what readdir wants to know of its number
+			for _, n := range o.names {
+				if end := b.stat("." + at + "/" + n); !end.Sure || end.Verdict == story.Denied {
+					o.ignore = append(o.ignore, n)
+					o.unread = o.unread || !end.Sure || end.Errno != story.ENOENT // readdir fails where it looks that one up (ovl_cache_update)
+				}
+			}
+		}
+		o.unread = o.unread || merged && !(b.may("open(%q, O_RDONLY|O_DIRECTORY)", "."+at) && b.mounterReads(ino.Layers))
+		*all = append(*all, o)
+		for _, n := range o.names {
+			child, st := fs.Lookup(d, n)
+			if merged {
+				switch end := b.stat("." + at + "/" + n); {
+				case !end.Sure:
+					continue
+				case end.Verdict == story.Denied:
+					*all = append(*all, object{path: at + "/" + n, sight: sight{errno: end.Errno}, blocks: -1})
+					continue
+				}
+			}
+			if st == world.Present {
+				b.tree(child, at+"/"+n, all, merged)
+			}
+		}
+		return
+	}
+	*all = append(*all, o)
+}
+
+// mounterReads reports whether the mounter may read directories of layers, all of which readdir opens.
+func (b *model) mounterReads(layers []world.DentryID) bool {
+	for _, l := range layers {
+		i := b.FS.I(l)
+		bits := i.Mode & 7
+		switch {
+		case !b.scene.User || i.UID/2 == 500 && i.GID/2 == 500:
+			continue
+		case i.UID == 1000:
+			bits = i.Mode >> 6
+		case i.GID == 1000:
+			bits = i.Mode >> 3
+		}
+		if bits&4 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// marks prints the overlay's own attributes of an object.
+func (b *model) marks(ino *world.Inode) string {
+	m := ino.Marks
+	if sets[b.scene.Set].userxattr {
+		m = ino.UserMarks
+	}
+	if m == nil {
+		return ""
+	}
+	out := ""
+	if m.Opaque != 0 {
+		out += " opaque=" + string(m.Opaque)
+	}
+	if m.Redirect != "" {
+		out += " redirect=" + m.Redirect
+	}
+	if m.Metacopy {
+		out += " metacopy"
+	}
+	if m.Whiteout {
+		out += " whiteout"
+	}
+	return out
+}

@@ -1,0 +1,327 @@
+package vfs
+
+import (
+	"syscallstory/check"
+	"syscallstory/kernel"
+	"syscallstory/story"
+	"syscallstory/world"
+)
+
+// Watching files and opening them by handle: fs/notify, fs/fhandle.c.
+
+// inotify's flags.
+const (
+	inAll        = 0xfff
+	inOnlyDir    = 1 << 24
+	inDontFollow = 1 << 25
+	inMaskCreate = 1 << 28
+	inMaskAdd    = 1 << 29
+	inKnown      = inAll | 0x2000 | 0x4000 | 0x8000 | inOnlyDir | inDontFollow | 1<<26 | inMaskCreate | inMaskAdd | 1<<30 | 1<<31
+)
+
+// InotifyInit is do_inotify_init.
+func InotifyInit(c *check.Check, flags uint64) story.Errno {
+	if flags&^uint64(OCloexec|ONonblock) != 0 {
+		return Invalid(c, story.EINVAL, "inotify_init1 knows IN_CLOEXEC and IN_NONBLOCK")
+	}
+	return freeDescriptor(c)
+}
+
+// InotifyAddWatch is SYSCALL_DEFINE3(inotify_add_watch): a watch needs read permission on the object.
+func InotifyAddWatch(c *check.Check, fd int, t Target, mask uint64) story.Errno {
+	if mask&^uint64(inKnown) != 0 || mask&inKnown == 0 {
+		return Invalid(c, story.EINVAL, "inotify has no such events")
+	}
+	f, err := file(c, fd, story.OpRead)
+	if err != 0 {
+		return err
+	}
+	if mask&inMaskAdd != 0 && mask&inMaskCreate != 0 {
+		return Invalid(c, story.EINVAL, "IN_MASK_ADD and IN_MASK_CREATE exclude each other")
+	}
+	if f != nil {
+		a := kernel.Yes
+		if f.Path == (world.Path{}) { // no file has this descriptor
+			a = kernel.NotKnown
+		}
+		if err := lacks(c, f, "inotify", story.EINVAL, a); err != 0 {
+			return err
+		}
+	}
+	return watched(c, t, mask&inOnlyDir != 0, mask&inDontFollow != 0)
+}
+
+// watched is inotify_find_inode and fanotify_find_path.
+func watched(c *check.Check, t Target, dir, nofollow bool) story.Errno {
+	if nofollow {
+		t.Flags |= AtSymlinkNofollow
+	}
+	p, err := t.object(c)
+	if err != 0 || lost(c, t, p, story.EACCES) {
+		return err
+	}
+	if dir {
+		if err := mustBeDir(c, p); err != 0 {
+			return err
+		}
+	}
+	if err := c.Hooks.InodePermission(c, c.Cred, p, check.MayRead); err != 0 {
+		return err
+	}
+	return c.LSM.PathNotify(c, p)
+}
+
+func mustBeDir(c *check.Check, p world.Path) story.Errno {
+	ino := c.W.FS.I(p.Dentry)
+	s := story.Step{Code: story.WantDirectory, Errno: story.ENOTDIR, Op: story.OpLook, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{uint64(ino.Mode)}}
+	switch {
+	case ino.Known&world.KnownType == 0:
+		c.Unknown(s)
+	case !ino.Is(world.TypeDir):
+		return c.Refuse(s)
+	}
+	return 0
+}
+
+// fanotify's flags.
+const (
+	fanClassContent, fanPreContent = 4, 8
+	fanFID, fanDirFID, fanName     = 0x200, 0x400, 0x800
+	fanTargetFID                   = 0x1000
+	fanIDs                         = fanFID | fanDirFID | fanName | fanTargetFID
+	fanAdmin                       = fanClassContent | fanPreContent | 16 | 32 | 0x80 | 0x100 | 0x2000 // FANOTIFY_ADMIN_INIT_FLAGS
+	fanKnown                       = 0x3fff
+
+	fanMarkAdd, fanMarkRemove, fanMarkFlush = 1, 2, 128
+	fanMarkMount, fanMarkFS                 = 16, 256
+	fanMarkDontFollow, fanMarkOnlyDir       = 4, 8
+	fanPermissions                          = 0x70000
+)
+
+// fanotifyCapable asks for CAP_SYS_ADMIN with fanotify's own code.
+func fanotifyCapable(c *check.Check, ns world.UserNSID, what string) story.Errno {
+	s := story.Step{Code: story.FanotifyUnprivileged, Errno: story.EPERM, Op: story.OpRead, Fact: [3]story.Origin{0, c.Cred.EffectiveAt}, Val: [3]uint64{0, uint64(c.Cred.Effective)}}
+	if c.Recording() {
+		s.Val[0] = c.Word(what)
+	}
+	switch capable(c, ns, kernel.CapSysAdmin, check.RealmInitial) {
+	case kernel.Yes:
+		c.Pass(s)
+	case kernel.NotKnown:
+		c.Unknown(s)
+	default:
+		return c.Deny(s)
+	}
+	return 0
+}
+
+// FanotifyInit is SYSCALL_DEFINE2(fanotify_init).
+func FanotifyInit(c *check.Check, flags uint64) story.Errno {
+	if flags&fanAdmin != 0 || flags&fanIDs == 0 {
+		if err := fanotifyCapable(c, 0, "fanotify gives file handles only, without FAN_CLASS_CONTENT and the like"); err != 0 {
+			return err
+		}
+	}
+	if flags&0x4000 != 0 {
+		c.Unknown(story.Step{Code: story.ArgInvalid, Errno: story.EINVAL, Op: story.OpRead, Val: [3]uint64{c.Word("FAN_REPORT_MNT is not modelled")}})
+		c.MayEnd(story.EPERM)
+		return 0
+	}
+	switch {
+	case flags&^uint64(fanKnown) != 0, flags&(fanClassContent|fanPreContent) == fanClassContent|fanPreContent:
+		return Invalid(c, story.EINVAL, "fanotify_init does not know these flags together")
+	case flags&fanName != 0 && flags&fanDirFID == 0, flags&0x180 == 0x180:
+		return Invalid(c, story.EINVAL, "fanotify_init does not know these flags together")
+	case flags&(fanFID|fanDirFID|fanTargetFID) != 0 && flags&(fanClassContent|fanPreContent) != 0:
+		return Invalid(c, story.EINVAL, "file handles go with FAN_CLASS_NOTIF")
+	}
+	return freeDescriptor(c)
+}
+
+// FanotifyMark is do_fanotify_mark as far as it asks for permission; what the descriptor is, is not known.
+func FanotifyMark(c *check.Check, fd int, flags, events uint64, t Target) story.Errno {
+	if flags&^uint64(0x7ff) != 0 {
+		return Invalid(c, story.EINVAL, "fanotify_mark has no such flags")
+	}
+	f, err := file(c, fd, story.OpRead)
+	if err != 0 {
+		return err
+	}
+	if f != nil {
+		a := kernel.Yes
+		if f.Path == (world.Path{}) {
+			a = kernel.NotKnown
+		}
+		if err := lacks(c, f, "fanotify", story.EINVAL, a); err != 0 {
+			return err
+		}
+	}
+	if flags&(fanMarkMount|fanMarkFS) != 0 {
+		if err := fanotifyCapable(c, 0, "marks are for inodes only"); err != 0 {
+			return err
+		}
+	}
+	if flags&fanMarkFlush != 0 {
+		return 0
+	}
+	return watched(c, t, flags&fanMarkOnlyDir != 0, flags&fanMarkDontFollow != 0)
+}
+
+// NameToHandle is SYSCALL_DEFINE5(name_to_handle_at).
+func NameToHandle(c *check.Check, t Target, bytes uint64, known, fault bool) story.Errno {
+	const fid, follow, unique, connectable = 0x200, 0x400, 1, 2
+	ok := uint64(follow | AtEmptyPath)
+	if c.K.Has(kernel.HandleFID) != kernel.No {
+		ok |= fid
+	}
+	if c.K.Has(kernel.HandleMountID) != kernel.No {
+		ok |= unique
+	}
+	if c.K.Has(kernel.HandleConnectable) != kernel.No {
+		ok |= connectable
+	}
+	if t.Flags&^ok != 0 {
+		return Invalid(c, story.EINVAL, "name_to_handle_at does not know these flags")
+	}
+	asFID := t.Flags&fid != 0
+	look := t
+	look.Flags = t.Flags & AtEmptyPath
+	if t.Flags&follow == 0 {
+		look.Flags |= AtSymlinkNofollow
+	}
+	p, err := look.object(c)
+	if err != 0 {
+		return err
+	}
+	sb := c.W.FS.SBOf(p.Dentry)
+	s := story.Step{Code: story.HandleUnsupported, Errno: story.EOPNOTSUPP, Op: story.OpLook, Obj: p.Ref(), Fact: [3]story.Origin{sb.At}}
+	if c.Recording() {
+		s.Val[0] = c.Word(sb.Type)
+	}
+	switch sb.Type {
+	case "tmpfs", "ext2", "ext3", "ext4", "xfs", "btrfs":
+	case "proc", "sysfs", "devpts", "mqueue", "ramfs":
+		if !asFID {
+			return c.Refuse(s)
+		}
+	case "overlay":
+		ov := sb.Overlay
+		switch {
+		case ov == nil || !ov.NFSExport.Known() || ov.NFSExport.V || asFID:
+			c.Unknown(s)
+		default:
+			return c.Refuse(s)
+		}
+	default:
+		c.Unknown(s)
+	}
+	if fault {
+		return c.Refuse(story.Step{Code: story.ArgFault, Errno: story.EFAULT, Op: story.OpLook})
+	}
+	if bytes > 128 {
+		return Invalid(c, story.EINVAL, "a handle has at most 128 bytes")
+	}
+	size := story.Step{Code: story.HandleSize, Errno: story.EOVERFLOW, Op: story.OpLook, Obj: p.Ref(), Val: [3]uint64{bytes}}
+	switch {
+	case !known:
+		c.Unknown(size)
+	case bytes < 8: // a generation and an inode number
+		return c.Refuse(size)
+	case bytes < 64:
+		c.Unknown(size)
+	}
+	return 0
+}
+
+// Handle is what open_by_handle_at is given.
+type Handle struct {
+	Bytes, Type  uint64
+	Known, Fault bool
+}
+
+// read copies the handle from the task's memory.
+func (h *Handle) read(c *check.Check) story.Errno {
+	switch {
+	case h.Fault:
+		return c.Refuse(story.Step{Code: story.ArgFault, Errno: story.EFAULT, Op: story.OpOpen})
+	case h.Known && (h.Bytes == 0 || h.Bytes > 128):
+		return Invalid(c, story.EINVAL, "a handle has 1 to 128 bytes")
+	}
+	return 0
+}
+
+// OpenByHandle is do_handle_open as far as the handle.
+func OpenByHandle(c *check.Check, fd int, h Handle, flags uint64) story.Errno {
+	var root world.Path
+	first, order := c.K.Has(kernel.HandleReadFirst), c.K.Has(kernel.HandleRelaxed)
+	read := false
+	if first != kernel.No {
+		if err := h.read(c); err != 0 {
+			return err
+		}
+		read = true
+	}
+	if order == kernel.No {
+		if err := Capable(c, 0, check.RealmInitial, kernel.CapDacReadSearch, world.Path{}, story.OpOpen); err != 0 {
+			return err
+		}
+		if !read { // handle_to_path asked, and copied the handle, before it looked at the descriptor
+			if err := h.read(c); err != 0 {
+				return err
+			}
+			read = true
+		}
+	}
+	if fd == -100 {
+		root = c.W.Task.Cwd
+	} else {
+		f, err := file(c, fd, story.OpOpen)
+		if f == nil {
+			return err
+		}
+		root = f.Path
+	}
+	if order != kernel.No {
+		if err := mayDecode(c, root, flags); err != 0 {
+			return err
+		}
+	}
+	if !read {
+		if err := h.read(c); err != 0 {
+			return err
+		}
+	}
+	c.Unknown(story.Step{Code: story.HandleStale, Errno: story.ESTALE, Op: story.OpOpen, Obj: root.Ref()})
+	for _, e := range [...]story.Errno{story.EINVAL, story.EACCES, story.EROFS, story.ELOOP} {
+		c.MayEnd(e)
+	}
+	return 0
+}
+
+// mayDecode is may_decode_fh.
+func mayDecode(c *check.Check, root world.Path, flags uint64) story.Errno {
+	cr := c.Cred
+	s := story.Step{Code: story.HandleDecode, Errno: story.EPERM, Op: story.OpOpen, Obj: root.Ref(), Fact: [3]story.Origin{cr.EffectiveAt, cr.EffectiveAt}, Val: [3]uint64{uint64(cr.Effective), uint64(cr.UserNS)}}
+	global := asks(c, cr, 0, kernel.CapDacReadSearch, check.RealmInitial)
+	if global == kernel.Yes {
+		c.Pass(s)
+		return 0
+	}
+	own := asks(c, cr, cr.UserNS, kernel.CapDacReadSearch, check.RealmOwn)
+	sbOwner := asks(c, cr, c.W.FS.SBOf(root.Dentry).UserNS, kernel.CapSysAdmin, check.RealmSuperblock)
+	mounts := kernel.No
+	if root.Mount != 0 {
+		mounts = asks(c, cr, mountNS(c), kernel.CapSysAdmin, check.RealmMountNS)
+	}
+	switch {
+	case global == kernel.NotKnown || own == kernel.NotKnown || c.K.Has(kernel.HandleRelaxed) == kernel.NotKnown:
+		c.Unknown(s)
+	case own == kernel.No || sbOwner == kernel.No && mounts == kernel.No:
+		return c.Deny(s)
+	case sbOwner == kernel.Yes:
+		c.Pass(s)
+	default: // by the mount: unless a locked mount hides something below it
+		c.Unknown(s)
+	}
+	return 0
+}
