@@ -311,7 +311,7 @@ func (p *processes) here(rows []row) []row {
 			default:
 				words[k] = "-"
 			}
-			if !holds && name == "ENOSYS" { // then the features decide, which the other tables foresee
+			if !holds && !other && name == "ENOSYS" { // then the features decide, which the other tables foresee
 				words[k] = "skip"
 			}
 		}

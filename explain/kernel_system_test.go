@@ -111,8 +111,8 @@ var restrictedCases = []row{
 	{`userfaultfd(UFFD_USER_MODE_ONLY)`, "-"},
 	{`userfaultfd(O_CLOEXEC|0x100)`, "EINVAL EPERM@UFFD/EINVAL EPERM@UFFD/EINVAL EINVAL EPERM@UFFD/EINVAL EPERM@UFFD/EINVAL"},
 	{`userfaultfd(UFFD_USER_MODE_ONLY|0x100)`, "EINVAL"},
-	{`memfd_secret(0)`, "?-"},
-	{`memfd_secret(8)`, "?EINVAL"},
+	{`memfd_secret(0)`, "ENOSYS@SECRETMEM/-"},
+	{`memfd_secret(8)`, "ENOSYS@SECRETMEM/EINVAL"},
 	{`add_key("user", "story", "x", 1, KEY_SPEC_THREAD_KEYRING)`, "?-"},
 	{`add_key("story", "story", "x", 1, KEY_SPEC_THREAD_KEYRING)`, "?ENODEV"},
 	{`add_key("", "story", "x", 1, KEY_SPEC_THREAD_KEYRING)`, "EINVAL"},
@@ -146,7 +146,7 @@ func (p *processes) conditions() map[string]bool {
 	off := func(f kernel.Feature) bool { return !p.Features[f].V }
 	return map[string]bool{"MODULES": off(kernel.Modules), "KEXEC": off(kernel.Kexec), "KEXEC_FILE": off(kernel.KexecFile), "IOPL": off(kernel.IOPLPermission),
 		"DMESG": p.Sysctl(kernel.DmesgRestrict).V > 0, "BPF": p.Sysctl(kernel.UnprivilegedBPFDisabled).V > 0, "LAYOUT": p.Kernel.Has(kernel.MemoryReadPerfmon) == kernel.Yes, "PERF": p.Sysctl(kernel.PerfEventParanoid).V > 1,
-		"UFFD": p.Sysctl(kernel.UnprivilegedUserfaultfd).V == 0}
+		"UFFD": p.Sysctl(kernel.UnprivilegedUserfaultfd).V == 0, "SECRETMEM": off(kernel.SecretMemory)}
 }
 
 // TestKernelSystem: clocks, modules, swap and what else the whole machine shares; bpf, perf, io_uring, keys; calls that nobody
@@ -223,6 +223,8 @@ func (p *processes) features(tasks []who) {
 		{`perf_event_open({type=PERF_TYPE_SOFTWARE, size=112, config=PERF_COUNT_SW_DUMMY}, -1, 0, -1, 0)`, "-"},
 		{`userfaultfd(0)`, "-"},
 	})
+	p.Features[kernel.ShadowStacks] = world.Given(false, p.at)
+	p.foresee(tasks, []row{{`map_shadow_stack(0, 4096, 0)`, "ENOSYS"}})
 	p.Features[kernel.Modules].At = p.Miss("whether the kernel has modules is not known", "")
 	for _, task := range tasks[1:3] { // denied in either case, with one errno or the other
 		if e := p.predict(task, `init_module(0x1000, 0, "")`); e.verdict != story.Denied || e.errno != 0 || !e.check.Has(story.ENOSYS) || !e.check.Has(story.EPERM) {

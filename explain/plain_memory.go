@@ -212,7 +212,10 @@ func remapFilePages(c *check.Check, call *syscalls.Call) story.Errno {
 }
 
 func shadowStack(c *check.Check, _ *syscalls.Call) story.Errno {
-	return vfs.NotKnown(c, "whether kernel and processor have shadow stacks", story.ENOSYS, story.EOPNOTSUPP, story.EINVAL, story.ERANGE, story.ENOMEM)
+	if e := vfs.Has(c, kernel.ShadowStacks, story.ENOSYS); e != 0 {
+		return e
+	}
+	return vfs.NotKnown(c, "whether the processor has shadow stacks", story.EOPNOTSUPP, story.EINVAL, story.ERANGE, story.ENOMEM)
 }
 
 func membarrier(c *check.Check, call *syscalls.Call) story.Errno {

@@ -104,12 +104,11 @@ func userfaultfd(c *check.Check, call *syscalls.Call) story.Errno {
 	return vfs.FreeDescriptor(c)
 }
 
-// memfdSecret: a boot parameter (secretmem.enable) switches it off too.
+// memfdSecret: a boot parameter (secretmem.enable) switches it off too; the world's feature is what both come to.
 func memfdSecret(c *check.Check, call *syscalls.Call) story.Errno {
 	if e := vfs.Has(c, kernel.SecretMemory, story.ENOSYS); e != 0 {
 		return e
 	}
-	vfs.NotKnown(c, "whether secretmem.enable is on", story.ENOSYS)
 	if uint32(call.Args[0].Val)&^0o2000000 != 0 {
 		return vfs.Invalid(c, story.EINVAL, "memfd_secret knows O_CLOEXEC")
 	}

@@ -31,6 +31,7 @@ const (
 	AIO
 	RestartableSequences
 	ModifyLDT
+	ShadowStacks
 	NumFeatures
 )
 
@@ -39,7 +40,7 @@ var featureNames = [NumFeatures]struct{ name, config string }{
 	{"acct", "BSD_PROCESS_ACCT"}, {"quota", "QUOTACTL"}, {"keys", "KEYS"}, {"io_uring", "IO_URING"}, {"bpf", "BPF_SYSCALL"}, {"perf_events", "PERF_EVENTS"},
 	{"userfaultfd", "USERFAULTFD"}, {"secretmem", "SECRETMEM"}, {"mqueue", "POSIX_MQUEUE"}, {"sysvipc", "SYSVIPC"}, {"numa", "NUMA"}, {"migration", "MIGRATION"},
 	{"kcmp", "KCMP"}, {"process_vm", "CROSS_MEMORY_ATTACH"}, {"printk", "PRINTK"}, {"rt_groups", "RT_GROUP_SCHED"}, {"checkpoint_restore", "CHECKPOINT_RESTORE"},
-	{"aio", "AIO"}, {"rseq", "RSEQ"}, {"modify_ldt", "MODIFY_LDT_SYSCALL"},
+	{"aio", "AIO"}, {"rseq", "RSEQ"}, {"modify_ldt", "MODIFY_LDT_SYSCALL"}, {"shadow_stack", "X86_USER_SHADOW_STACK"},
 }
 
 // String returns the name under which a node file has the feature.

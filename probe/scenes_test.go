@@ -48,8 +48,10 @@ func TestKernelScenes(t *testing.T) {
 	}
 }
 
-// TestKernelI386 makes calls as i386 does: the filter sees its numbers under its ABI, and registers as wide as the program has them.
-func TestKernelI386(t *testing.T) {
+// TestI386 makes calls as i386 does: the filter sees its numbers under its ABI, and registers as wide as the program has them.
+// Kernels may be built or started without that ABI (IA32_EMULATION, ia32_emulation=0), and some hypervisors do not pass its
+// interrupt on, so it is not among the tests that must run.
+func TestI386(t *testing.T) {
 	needRoot(t)
 	const getpid32, getpid64 = 20, 39
 	run := func(task *Task, c Call) Result {

@@ -107,6 +107,9 @@ func sameFS(c *check.Check, f, g *world.FD) story.Errno {
 }
 
 func copied(c *check.Check, g *world.FD) story.Errno {
+	if err := killCaps(c, g.Path); err != 0 {
+		return err
+	}
 	c.Changed = check.Changed{Path: g.Path, Grows: true}
 	if c.Recording() {
 		c.Effect(story.Effect{Kind: "written", Path: c.W.PathText(g.Path)})

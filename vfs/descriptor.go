@@ -190,6 +190,9 @@ func writes(c *check.Check, f *world.FD, io IO) story.Errno {
 		c.Unknown(story.Step{Code: story.DescriptorData, Errno: story.EINVAL, Op: story.OpWrite, Obj: f.Path.Ref(), Fact: [3]story.Origin{sb.At}, Val: [3]uint64{c.Word("writing to this file of " + sb.Type)}})
 		c.MayEnd(story.EPERM)
 	}
+	if err := killCaps(c, f.Path); err != 0 {
+		return err
+	}
 	c.Changed = check.Changed{Path: f.Path, Grows: true}
 	if c.Recording() {
 		c.Effect(story.Effect{Kind: "written", Path: c.W.PathText(f.Path)})
@@ -331,6 +334,9 @@ func allocates(c *check.Check, f *world.FD, mode uint64, end int64) story.Errno 
 	if end > 1<<30 && mode&2 == 0 {
 		c.Unknown(story.Step{Code: story.DescriptorData, Errno: story.ENOSPC, Op: story.OpWrite, Obj: f.Path.Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{c.Word("how much room the filesystem has")}})
 		c.MayEnd(story.EFBIG)
+	}
+	if err := killCaps(c, f.Path); err != 0 {
+		return err
 	}
 	c.Changed = check.Changed{Path: f.Path, Grows: mode&1 == 0}
 	if c.Recording() {

@@ -114,3 +114,29 @@ func mounterRemoves(c *check.Check, p world.Path, name string) (up bool, err sto
 	}
 	return false, 0
 }
+
+// killCaps is cap_inode_killpriv in an overlay: who changes what a file holds, or whom it belongs to, takes its file capabilities
+// away, and the mounter does it in the upper layer, if he sees any there. A lower file is copied up first, which refuses the same
+// owners.
+func killCaps(c *check.Check, p world.Path) story.Errno {
+	ov, real := restrained(c, p)
+	ino := c.W.FS.I(p.Dentry)
+	if ov == nil || ino.Layer != overlay.Upper {
+		return 0
+	}
+	may := cred.CapableWrtInode(c.W, &ov.Mounter, real.UID, real.GID, kernel.CapSetfcap)
+	if may == kernel.Yes {
+		return 0
+	}
+	switch x, state := ino.Xattr(world.XattrCaps); state {
+	case world.Absent:
+		return 0
+	case world.Unsure:
+		may = kernel.NotKnown
+	default:
+		if size, _ := capsSeen(c, &ov.Mounter, p, x); size == 0 {
+			return 0
+		}
+	}
+	return mounter(c, p, story.OpSetattr, may, story.EPERM)
+}

@@ -544,6 +544,9 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 		if e := c.LSM.InodeSetattr(c, p); e != 0 {
 			return e
 		}
+		if e := killCaps(c, p); e != 0 {
+			return e
+		}
 		c.Changed = check.Changed{Path: p, SetSize: true}
 		if c.Recording() {
 			c.Effect(story.Effect{Kind: "truncated", Path: c.W.PathText(p)})

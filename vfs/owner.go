@@ -142,6 +142,11 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 	if err := o.prepare(c, p); err != 0 {
 		return err
 	}
+	if !c.W.FS.I(p.Dentry).Is(world.TypeDir) {
+		if err := killCaps(c, p); err != 0 {
+			return err
+		}
+	}
 	if !o.setUID && !o.setGID && !c.Changed.SetMode {
 		c.Changed = check.Changed{}
 		return changed(c, p, "")

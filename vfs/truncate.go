@@ -118,6 +118,9 @@ func tooBig(c *check.Check, p world.Path, length int64) story.Errno {
 
 // truncated is do_truncate: overlayfs copies the file up with all that it holds, and setuid and setgid may go.
 func truncated(c *check.Check, p world.Path, length int64) story.Errno {
+	if err := killCaps(c, p); err != 0 {
+		return err
+	}
 	if ops := c.Ops[c.W.FS.I(p.Dentry).SB]; ops != nil {
 		if err := ops.CopyUp(c, p, check.CopyData); err != 0 {
 			return err

@@ -415,8 +415,12 @@ func GetXattr(c *check.Check, t Target, x Xattr) story.Errno {
 	have, _ := ino.Xattr(x.Name)
 	size := have.Size
 	if x.Name == world.XattrCaps {
-		if size, err = capsSeen(c, p, have); err != 0 {
-			return err
+		var root world.KUID
+		switch size, root = capsSeen(c, c.Cred, p, have); size {
+		case -1:
+			return Invalid(c, story.EINVAL, "the value of security.capability has no valid form")
+		case 0:
+			return c.Deny(story.Step{Code: story.UserNSIDs, Errno: story.EOVERFLOW, Op: story.OpRead, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{pack(root, 0)}})
 		}
 	}
 	return x.fits(c, p, size)
@@ -430,14 +434,14 @@ func (x *Xattr) fits(c *check.Check, p world.Path, size int) story.Errno {
 	return c.Refuse(story.Step{Code: story.XattrSize, Errno: story.ERANGE, Op: story.OpRead, Obj: p.Ref(), Fact: [3]story.Origin{c.W.FS.I(p.Dentry).At}, Val: [3]uint64{uint64(size), x.Size}})
 }
 
-// capsSeen is cap_inode_getsecurity: file capabilities whose root is the task's own or that of a namespace above look like
-// version 2; those of any other cannot be told.
-func capsSeen(c *check.Check, p world.Path, x world.Xattr) (int, story.Errno) {
+// capsSeen is cap_inode_getsecurity's size: file capabilities whose root is the task's own or that of a namespace above look like
+// version 2; those of any other cannot be told: 0, with the root. A value without a valid form has the size -1.
+func capsSeen(c *check.Check, cr *world.Cred, p world.Path, x world.Xattr) (size int, owner world.KUID) {
 	w := c.W
 	root := uint32(0)
 	switch capsVersion(x.Value, len(x.Value)) {
 	case 0:
-		return x.Size, Invalid(c, story.EINVAL, "the value of security.capability has no valid form")
+		return -1, 0
 	case 3:
 		root = uint32(x.Value[20]) | uint32(x.Value[21])<<8 | uint32(x.Value[22])<<16 | uint32(x.Value[23])<<24
 	}
@@ -446,19 +450,17 @@ func capsSeen(c *check.Check, p world.Path, x world.Xattr) (int, story.Errno) {
 		up, _ := w.UserNS[w.FS.SBOf(p.Dentry).UserNS].UIDs.Up(k)
 		k, _ = w.UserNS[m].UIDs.Down(up)
 	}
-	if seen, ok := w.UserNS[c.Cred.UserNS].UIDs.Up(k); ok && seen != 0 {
-		return 24, 0
+	if seen, ok := w.UserNS[cr.UserNS].UIDs.Up(k); ok && seen != 0 {
+		return 24, world.KUID(k)
 	}
-	for ns := c.Cred.UserNS; ; ns = w.UserNS[ns].Parent {
+	for ns := cr.UserNS; ; ns = w.UserNS[ns].Parent {
 		if id, ok := w.UserNS[ns].UIDs.Up(k); ok && id == 0 && k != world.Invalid {
-			return 20, 0
+			return 20, world.KUID(k)
 		}
 		if ns == 0 {
-			break
+			return 0, world.KUID(k)
 		}
 	}
-	ino := w.FS.I(p.Dentry)
-	return 0, c.Deny(story.Step{Code: story.UserNSIDs, Errno: story.EOVERFLOW, Op: story.OpRead, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{pack(world.KUID(k), 0)}})
 }
 
 // ListXattr is path_listxattrat: nobody is refused, but trusted.* is left out.

@@ -26,6 +26,7 @@ func (n *Node) configuration() {
 			for f := range kernel.NumFeatures {
 				n.local["features["+quote(f.String())+"]"] = name
 			}
+			n.secretMemory("/sys/module/secretmem/parameters/enable")
 		}
 		f.Close()
 		return
@@ -48,4 +49,21 @@ func (n *Node) readConfig(r io.Reader) bool {
 		n.Features[f.String()] = on[f.Config()]
 	}
 	return true
+}
+
+// secretMemory: the boot parameter secretmem.enable switches memfd_secret off in a kernel that is built with it; only root
+// may read what it came to.
+func (n *Node) secretMemory(parameter string) {
+	name := kernel.SecretMemory.String()
+	if !n.Features[name] {
+		return
+	}
+	enabled, err := os.ReadFile(parameter)
+	if err != nil {
+		delete(n.Features, name)
+		delete(n.local, "features["+quote(name)+"]")
+		return
+	}
+	n.Features[name] = strings.TrimSpace(string(enabled)) == "Y"
+	n.local["features["+quote(name)+"]"] = parameter
 }

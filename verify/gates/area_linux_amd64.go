@@ -237,13 +237,18 @@ func (w *worker) compare(sc *Scene, task int, m *bound, c *judged, got ending, r
 	if denied && c.by {
 		verify.Tick(r.ByGate, c.step.Code.Gate().String(), true)
 	}
+	one := Case{Scene: *sc, Task: task, Call: c.call.String()}
 	if c.end.unsure {
-		verify.Tick(r.ByOracle, "undetermined: "+c.call.Name+": "+unsure(m.Story(c.call)), false)
-	}
-	if got == c.end || c.end.unsure {
+		why := unsure(m.Story(c.call))
+		verify.Tick(r.ByOracle, "undetermined: "+c.call.Name+": "+why, false)
+		if !mayBeUnsure(c.call.Name, why) {
+			r.Disagree(verify.Disagreement{Oracle: "exceptions", Model: "undetermined: " + why, Answer: got.String(), Repeat: one.String()})
+		}
 		return nil
 	}
-	one := Case{Scene: *sc, Task: task, Call: c.call.String()}
+	if got == c.end {
+		return nil
+	}
 	again, err := w.stage.alone(sc, &sc.Tasks[task], c.call)
 	if err != nil {
 		return err

@@ -39,7 +39,6 @@ var routeNames, weighted = func() (names, weighted []string) {
 
 // rare are calls of which the model does not know the answer, with the reason: they are made seldom.
 var rare = map[string]string{
-	"memfd_secret":     "whether secretmem.enable is on",
 	"map_shadow_stack": "whether the processor has shadow stacks",
 	"open_tree_attr":   "what a copy's attributes are",
 }

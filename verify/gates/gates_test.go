@@ -23,7 +23,8 @@ func TestKernelVerifyGates(t *testing.T) {
 	for _, d := range r.Found {
 		t.Errorf("round %d: the model says %s, the kernel answers %s\n%s", d.Round, d.Model, d.Answer, d.Repeat)
 	}
-	if r.Undetermined > max(2, r.Count/1000) {
+	// A long run has at most one in 1000; so few rounds may have three times as many by chance. What is not an exception disagrees.
+	if r.Undetermined > r.Count/300 {
 		t.Errorf("%d of %d calls are undetermined: %v", r.Undetermined, r.Count, r.ByOracle)
 	}
 	if r.GateChecked < r.Denials/5 || r.Fixes == 0 {

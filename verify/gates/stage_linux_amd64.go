@@ -307,13 +307,9 @@ func (s *stage) seal() error {
 	for _, on := range s.mounts {
 		m := on.mount
 		if m.Super && m.Kind != "overlay" {
-			err := unix.Mount("", fmt.Sprintf("/proc/self/fd/%d", on.fd), "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
-			// A process that another worker forks has a copy of this one's descriptors until it has closed them: a file that is
-			// written here may be open there for a moment.
-			for try := 0; errors.Is(err, unix.EBUSY) && try < 500; try++ {
-				time.Sleep(time.Millisecond)
-				err = unix.Mount("", fmt.Sprintf("/proc/self/fd/%d", on.fd), "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
-			}
+			err := patiently(func() error {
+				return unix.Mount("", fmt.Sprintf("/proc/self/fd/%d", on.fd), "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
+			})
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.Point, err)
 			}
@@ -324,12 +320,23 @@ func (s *stage) seal() error {
 			continue
 		}
 		attr := unix.MountAttr{Attr_set: mountAttrs(m.Flags), Attr_clr: all}
-		if err := unix.MountSetattr(on.fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		if err := patiently(func() error { return unix.MountSetattr(on.fd, "", unix.AT_EMPTY_PATH, &attr) }); err != nil {
 			return fmt.Errorf("%s: %w", m.Point, err)
 		}
 	}
 	s.letGo()
 	return nil
+}
+
+// patiently makes something read-only. A process that another worker forks has a copy of this one's descriptors until it has closed
+// them: a file that is written here may be open there for a moment.
+func patiently(change func() error) error {
+	err := change()
+	for try := 0; errors.Is(err, unix.EBUSY) && try < 2000; try++ {
+		time.Sleep(time.Millisecond)
+		err = change()
+	}
+	return err
 }
 
 // endTargets ends the scene's processes.
