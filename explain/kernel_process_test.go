@@ -259,6 +259,7 @@ var lockCases = []row{
 	{`mlock2(0x1000, 0, 2)`, "EINVAL"},
 	{`mlockall(MCL_FUTURE)`, "- EPERM - EPERM"},
 	{`mlockall(MCL_CURRENT)`, "- EPERM - EPERM"},
+	{`io_uring_setup(1, {flags=0})`, "- ENOMEM@RING - ENOMEM@RING"},
 }
 
 // TestKernelProcessLimits: priorities, scheduling, limits, locked memory.
@@ -277,14 +278,15 @@ func TestKernelProcessLimits(t *testing.T) {
 	for i := range lockers {
 		lockers[i].memlock = &none
 	}
-	p.table(lockers, lockCases)
+	p.table(lockers, p.here(lockCases))
 	for i := range lockers {
 		lockers[i].memlock = &page
 	}
-	p.table(lockers, []row{
+	p.table(lockers, p.here([]row{
 		{`mlock(0x1000, 0)`, "-"},
+		{`io_uring_setup(1, {flags=0})`, "- ENOMEM@RING - ENOMEM@RING"},
 		{`mlock(0x1000, 8192)`, "?ENOMEM ENOMEM ?ENOMEM ENOMEM"},
 		{`mlockall(MCL_FUTURE)`, "-"},
 		{`mlockall(MCL_CURRENT)`, "- ?ENOMEM - ?ENOMEM"},
-	})
+	}))
 }

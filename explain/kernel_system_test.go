@@ -96,7 +96,7 @@ var restrictedCases = []row{
 	{`io_uring_setup(1, {flags=0})`, "-"},
 	{`io_uring_setup(0, {flags=0})`, "EINVAL"},
 	{`io_uring_setup(40000, {flags=0})`, "EINVAL"},
-	{`io_uring_setup(40000, {flags=IORING_SETUP_CLAMP})`, "-"},
+	{`io_uring_setup(1, {flags=IORING_SETUP_CLAMP})`, "-"},
 	{`io_uring_setup(1, {flags=0, resv=1})`, "EINVAL"},
 	{`io_uring_setup(1, NULL)`, "EFAULT"},
 	{`io_uring_enter(99, 0, 0, 0, NULL, 0)`, "EBADF"},
@@ -146,7 +146,7 @@ func (p *processes) conditions() map[string]bool {
 	off := func(f kernel.Feature) bool { return !p.Features[f].V }
 	return map[string]bool{"MODULES": off(kernel.Modules), "KEXEC": off(kernel.Kexec), "KEXEC_FILE": off(kernel.KexecFile), "IOPL": off(kernel.IOPLPermission),
 		"DMESG": p.Sysctl(kernel.DmesgRestrict).V > 0, "BPF": p.Sysctl(kernel.UnprivilegedBPFDisabled).V > 0, "LAYOUT": p.Kernel.Has(kernel.MemoryReadPerfmon) == kernel.Yes, "PERF": p.Sysctl(kernel.PerfEventParanoid).V > 1,
-		"UFFD": p.Sysctl(kernel.UnprivilegedUserfaultfd).V == 0, "SECRETMEM": off(kernel.SecretMemory)}
+		"UFFD": p.Sysctl(kernel.UnprivilegedUserfaultfd).V == 0, "SECRETMEM": off(kernel.SecretMemory), "RING": p.Kernel.Has(kernel.RingMemoryLocked) == kernel.Yes}
 }
 
 // TestKernelSystem: clocks, modules, swap and what else the whole machine shares; bpf, perf, io_uring, keys; calls that nobody

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"math/bits"
 	"strings"
 
 	"syscallstory/check"
@@ -43,8 +44,19 @@ func ioUringSetup(c *check.Check, call *syscalls.Call) story.Errno {
 	if e := vfs.FreeDescriptor(c); e != 0 {
 		return e
 	}
+	if e := vfs.RingMemory(c, ringBytes(entries)); e != 0 {
+		return e
+	}
 	c.Pass(story.Step{Code: story.RingOpened, Op: story.OpSystem})
 	return 0
+}
+
+// ringBytes is the memory of a ring with twice as many completions as submissions (rings_size, io_allocate_scq_urings): a head, an
+// index for each submission and 16 bytes for each completion in one area, 64 bytes for each submission in another.
+func ringBytes(entries uint32) uint64 {
+	const head, page = 256, 4096
+	n := uint64(1) << bits.Len32(min(entries, 32768)-1)
+	return (head+n*(4+2*16)+page-1)&^(page-1) + (n*64+page-1)&^(page-1)
 }
 
 // ring refuses a descriptor that is no ring; what a ring does with a call is not known.

@@ -235,6 +235,8 @@ const (
 	// OverlayXattrWhiteouts: overlayfs takes empty regular files with a mark for whiteouts in directories that are opaque=x
 	// (ovl_path_check_xwhiteout_xattr); 6.7 had another mark for such directories, stable updates brought it this one.
 	OverlayXattrWhiteouts
+	// RingMemoryLocked: the memory of an io_uring counts against RLIMIT_MEMLOCK (io_create_region).
+	RingMemoryLocked
 	numChanges
 )
 
@@ -308,6 +310,7 @@ var changes = [numChanges]struct {
 	SockoptFirst:           {in: [2]int{6, 7}},
 	MadviseOwn:             {in: [2]int{6, 13}},
 	TruncateAsksFirst:      {in: [2]int{6, 14}},
+	RingMemoryLocked:       {in: [2]int{6, 14}, maybe: [2]int{6, 13}},
 	OverlayXattrWhiteouts:  {in: [2]int{6, 8}, maybe: [2]int{6, 7}},
 }
 

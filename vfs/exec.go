@@ -326,12 +326,12 @@ func (x *exec) elf(c *check.Check, p *world.Program) story.Errno {
 	ino := c.W.FS.I(loader.Dentry)
 	bad := story.Step{Code: story.ExecBadLoader, Errno: story.ELIBBAD, Op: story.OpExec, Obj: loader.Ref(), Fact: [3]story.Origin{ino.At}}
 	switch l := ino.Program; {
+	case l != nil && l.Short:
+		bad.Errno, bad.Val[0] = story.EIO, c.Word("it is shorter than a header")
 	case l == nil, l.Kind == world.ProgramELF && l.Errno != 0 && l.Machine == own:
 		c.Unknown(bad)
 		c.MayEnd(story.EIO)
 		return 0
-	case l.Short:
-		bad.Errno, bad.Val[0] = story.EIO, c.Word("it is shorter than a header")
 	case l.Kind != world.ProgramELF:
 		bad.Val[0] = c.Word("it is no ELF program")
 	case l.Machine != own:

@@ -94,6 +94,27 @@ func Mlock(c *check.Check, length uint64) story.Errno {
 	return NotKnown(c, "what lies at this address, and how much is locked already", story.ENOMEM, story.EINVAL, story.EAGAIN)
 }
 
+// RingMemory is io_create_region: since Linux 6.14 the memory of a ring counts against RLIMIT_MEMLOCK, together with what else the
+// user has locked; the kernel frees rings some time after their end. What is small beside the limit, or beside the 64 KiB of old
+// where the limit is not known, is taken to fit.
+func RingMemory(c *check.Check, bytes uint64) story.Errno {
+	l, old := c.W.Task.Rlimits[rlimitMemlock], c.K.Has(kernel.RingMemoryLocked)
+	room := uint64(64 << 10)
+	if l.Known() {
+		room = l.V.Cur / 8
+	}
+	a := capable(c, 0, kernel.CapIpcLock, check.RealmInitial)
+	if old == kernel.No || a == kernel.Yes || bytes <= room {
+		return 0
+	}
+	s := story.Step{Code: story.MemoryLock, Errno: story.ENOMEM, Op: story.OpLimit, Fact: [3]story.Origin{l.At, c.Cred.EffectiveAt}, Val: [3]uint64{l.V.Cur, uint64(kernel.CapIpcLock)}}
+	if old == kernel.Yes && a == kernel.No && l.Known() && bytes > l.V.Cur {
+		return c.Deny(s)
+	}
+	c.Unknown(s)
+	return 0
+}
+
 // MlockAll is mlockall: what is mapped already must fit, what comes later is asked for then.
 func MlockAll(c *check.Check, flags uint64) story.Errno {
 	limit, _, e := lockable(c)

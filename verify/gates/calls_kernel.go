@@ -23,7 +23,7 @@ var kernelCalls = func() family {
 	add(1, "quotactl_fd", "quotactl_fd(99, 3, 0, NULL)", "quotactl_fd(-1, 0, 0, NULL)")
 	add(1, "iopl", "iopl(3)", "iopl(4)", "iopl(0)")
 	add(1, "ioperm", "ioperm(0, 1, 1)", "ioperm(0, 65537, 1)")
-	add(2, "io_uring_setup", "io_uring_setup(1, {flags=0})", "io_uring_setup(0, {flags=0})", "io_uring_setup(40000, {flags=0})", "io_uring_setup(40000, {flags=IORING_SETUP_CLAMP})", "io_uring_setup(1, {flags=0, resv=1})", "io_uring_setup(1, NULL)")
+	add(2, "io_uring_setup", "io_uring_setup(1, {flags=0})", "io_uring_setup(0, {flags=0})", "io_uring_setup(40000, {flags=0})", "io_uring_setup(1, {flags=IORING_SETUP_CLAMP})", "io_uring_setup(1, {flags=0, resv=1})", "io_uring_setup(1, NULL)")
 	f["io_uring_enter"] = entry{1, func(g *gen, t *Task) string {
 		return fmt.Sprintf("io_uring_enter(%s, 0, 0, %s, NULL, 0)", g.fd(t), pick(g, "0", "0", "0x10000"))
 	}}
