@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"syscallstory/kernel"
 	"syscallstory/world"
 )
 
@@ -247,6 +248,12 @@ func TestKernelIDMapped(t *testing.T) {
 	l.idmap("/", "/id", 1, 0)
 	l.idmap("/", "/idro", 1, world.MountReadOnly)
 	l.run(idmappedTasks, idmappedCases)
+	l.run([]who{{name: "root with CAP_CHOWN", caps: world.Caps(kernel.CapChown)}}, []row{
+		{`chown("id/foreigngid", 101000, 101000)`, "EPERM"}, // the group has no place there, so the capability does not count; the owner has one
+		{`chown("id/foreigngid", -1, 101000)`, "-"},         // for what has no place the capability over the superblock counts
+		{`chown("id/foreign", 101000, -1)`, "EOVERFLOW"},
+		{`chown("id/foreign", 101000, 101000)`, "-"},
+	})
 	here := l.Sysctls
 	for v := range 3 {
 		for s := range l.Sysctls {

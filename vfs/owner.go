@@ -196,7 +196,7 @@ func (o owners) prepare(c *check.Check, p world.Path) story.Errno {
 	}
 	ouid, ogid := ids(c.W, p, ino)
 	if o.setUID && !(c.Cred.FSUID == ouid && world.KUID(o.uid) == ouid) {
-		if err := capability(c, mayChown(c, p, ouid, ogid), c.Cred.UserNS, kernel.CapChown, p, story.OpSetattr); err != 0 {
+		if err := capability(c, mayChown(c, p, ouid, ogid, uint32(ouid)), c.Cred.UserNS, kernel.CapChown, p, story.OpSetattr); err != 0 {
 			return err
 		}
 	}
@@ -241,10 +241,10 @@ func (o owners) setid(c *check.Check, p world.Path, ouid world.KUID, ogid world.
 	return ownerOrCapable(c, p, story.OwnerOnly)
 }
 
-// mayChown is the way past the owner in chown_ok and chgrp_ok.
-func mayChown(c *check.Check, p world.Path, ouid world.KUID, ogid world.KGID) kernel.Answer {
+// mayChown is the way past the owner in chown_ok and chgrp_ok: id is what each of them changes, the owner or the group.
+func mayChown(c *check.Check, p world.Path, ouid world.KUID, ogid world.KGID, id uint32) kernel.Answer {
 	a := capableWrt(c, ouid, ogid, kernel.CapChown)
-	if a == kernel.No && (uint32(ouid) == world.Invalid || uint32(ogid) == world.Invalid) {
+	if a == kernel.No && id == world.Invalid {
 		a = capable(c, c.W.FS.SBOf(p.Dentry).UserNS, kernel.CapChown, check.RealmSuperblock)
 	}
 	return a
@@ -263,7 +263,7 @@ func (o owners) group(c *check.Check, p world.Path, ouid world.KUID, ogid world.
 	if member == kernel.Yes {
 		return 0
 	}
-	switch a := mayChown(c, p, ouid, ogid); {
+	switch a := mayChown(c, p, ouid, ogid, uint32(ogid)); {
 	case a == kernel.Yes:
 		c.Pass(story.Step{Code: story.CapNeeded, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{c.Cred.EffectiveAt, 0, c.Cred.EffectiveAt}, Val: [3]uint64{uint64(kernel.CapChown), uint64(c.Cred.UserNS), uint64(c.Cred.Effective)}})
 		return 0
