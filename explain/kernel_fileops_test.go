@@ -43,6 +43,9 @@ const opsFiles = `
 // a noexec mount, 912 suid write-only, 913 a file of ext4, 914 an immutable one of it that was opened for writing before,
 // 915 the same of tmpfs.
 var opsCases = []row{
+	{`open("fifo", O_WRONLY|O_NONBLOCK)`, "-"}, // the task has both ends open
+	{`open("fifo", O_WRONLY)`, "-"},
+	{`open("fifo", O_RDONLY)`, "-"},
 	{`read(901, 0x0, 1)`, "EFAULT"},
 	{`read(901)`, "-"},
 	{`read(902)`, "-"},

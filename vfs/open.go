@@ -616,7 +616,7 @@ func (o *open) fifo(c *check.Check, ino *world.Inode, s story.Step) story.Errno 
 	}
 	wait := o.flags&ONonblock == 0
 	switch known := ino.Known&world.KnownPeers != 0; {
-	case !wait && other == world.AttrWriting, known && ino.Attr&other != 0:
+	case !wait && other == world.AttrWriting, known && ino.Attr&other != 0, hasOpen(c, ino, other == world.AttrWriting):
 	case !wait:
 		s.Code, s.Errno = story.FIFONoReader, story.ENXIO
 		if known {
@@ -634,6 +634,20 @@ func (o *open) fifo(c *check.Check, ino *world.Inode, s story.Step) story.Errno 
 		c.MayBlock()
 	}
 	return 0
+}
+
+// hasOpen reports whether the task itself has a file open for reading, or for writing.
+func hasOpen(c *check.Check, ino *world.Inode, write bool) bool {
+	for i := range c.W.Task.FDs {
+		f := &c.W.Task.FDs[i]
+		if f.Kind != world.FDFile || f.Flags&OPath != 0 || f.FlagsAt&story.Missing != 0 || c.W.FS.I(f.Path.Dentry) != ino {
+			continue
+		}
+		if acc := f.Flags & OAccMode; acc == ORdwr || write == (acc == OWronly) && acc != OAccMode {
+			return true
+		}
+	}
+	return false
 }
 
 // directIO is the end of do_dentry_open: O_DIRECT needs FMODE_CAN_ODIRECT.
