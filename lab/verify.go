@@ -23,6 +23,7 @@ type area struct {
 var areas = []area{
 	{"seccomp", []string{"--count", "10000"}},
 	{"propagation", []string{"--count", "150"}},
+	{"gates", []string{"--count", "800"}},
 }
 
 // areaPatience is how long an area may take on a busy computer.
