@@ -51,6 +51,10 @@ func mounterSets(c *check.Check, p world.Path, kind string) story.Errno {
 	switch kind {
 	case "mode", "acl", timesSet:
 		may = cred.OwnerOrCapable(c.W, cr, real.UID)
+	case "times": // ATTR_TOUCH
+		if cred.OwnerOrCapable(c.W, cr, real.UID) != kernel.Yes {
+			return mounterUses(c, p, check.MayWrite, story.OpSetattr)
+		}
 	case "owner":
 		if may = cred.CapableWrtInode(c.W, cr, real.UID, real.GID, kernel.CapChown); may == kernel.No && cr.FSUID == real.UID {
 			ch := &c.Changed

@@ -107,6 +107,8 @@ func unsure(s *story.Story) string {
 var exceptions = map[string][]string{
 	"copy_file_range":    {"what a copy within the file comes to"},
 	"fcntl":              {"who else has"},
+	"file_getattr":       {"keeps these attributes"},
+	"file_setattr":       {"keeps these attributes"},
 	"ioctl":              {"keeps these attributes"},
 	"map_shadow_stack":   {"whether the processor has shadow stacks"},
 	"mq_unlink":          {"may remove the queue"},

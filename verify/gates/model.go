@@ -165,6 +165,12 @@ func (b *model) file(f *File, from world.Path, prefix string, user bool) error {
 		ino.Size = int64(len(f.content()))
 		if f.Caps != nil {
 			ino.Caps = f.Caps.facts()
+			stored := *ino.Caps // the root as the filesystem's user namespace counts
+			if id, ok := b.UserNS[b.FS.SBOf(dir.Dentry).UserNS].UIDs.Up(uint32(stored.Root)); ok && stored.Version == 3 {
+				stored.Root = world.KUID(id)
+			}
+			value := string(stored.AppendXattr(nil))
+			ino.Xattrs = append(ino.Xattrs, world.Xattr{Name: world.XattrCaps, Size: len(value), Value: value})
 		}
 	}
 	if f.Immutable {

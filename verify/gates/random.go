@@ -125,10 +125,20 @@ func (g *gen) plain(p string) bool {
 	return f != nil && f.Mode&world.TypeMask == world.TypeReg && f.Hard == ""
 }
 
-func (g *gen) find(p string) *File {
-	for i := len(g.s.Items) - 1; i >= 0; i-- { // the latest hides earlier ones
-		if f := g.s.Items[i].File; f != nil && f.Path == p {
-			return f
+func (g *gen) find(p string) *File { return g.findBefore(p, len(g.s.Items)) }
+
+// findBefore looks among the first n items; a mount shows other files than those that were made below its point before.
+func (g *gen) findBefore(p string, n int) *File {
+	for i := n - 1; i >= 0; i-- { // the latest hides earlier ones
+		it := &g.s.Items[i]
+		if it.File != nil && it.File.Path == p {
+			return it.File
+		}
+		if m := it.Mount; m != nil && strings.HasPrefix(p, m.Point+"/") {
+			if m.Kind == "bind" {
+				return g.findBefore(m.Source+strings.TrimPrefix(p, m.Point), i)
+			}
+			return nil
 		}
 	}
 	return nil
