@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -243,10 +244,10 @@ const (
 // changes gives the upstream release of each change and, where stable releases carry it too, the oldest series that may:
 // from there on only the patch level would tell. seen are stable releases in which the change was seen: later ones of the
 // same series have it. gone is the release that has taken it back;
-// whether a stable update did so in between, only the patch level would tell.
+// whether a stable update did so in between, only the patch level would tell; goneSeen are those in which it was seen to be gone.
 var changes = [numChanges]struct {
 	in, maybe, gone [2]int
-	seen            [][3]int
+	seen, goneSeen  [][3]int
 }{
 	CreateDirectoryInvalid: {in: [2]int{6, 4}, maybe: [2]int{5, 10}, seen: [][3]int{{6, 1, 192}}},
 	OverlayTmpfile:         {in: [2]int{6, 10}},
@@ -255,7 +256,7 @@ var changes = [numChanges]struct {
 	ExecIDChanged:          {in: [2]int{6, 17}},
 	SetresNothing:          {in: [2]int{6, 3}, maybe: [2]int{5, 4}},
 	ExecOpensFirst:         {in: [2]int{6, 8}},
-	ExecTakesWritten:       {in: [2]int{6, 11}, gone: [2]int{6, 13}},
+	ExecTakesWritten:       {in: [2]int{6, 11}, gone: [2]int{6, 13}, goneSeen: [][3]int{{6, 12, 117}}},
 	ExecCheck:              {in: [2]int{6, 14}},
 	SecurebitsExec:         {in: [2]int{6, 14}},
 	ResolveCached:          {in: [2]int{5, 12}},
@@ -314,14 +315,20 @@ var changes = [numChanges]struct {
 	OverlayXattrWhiteouts:  {in: [2]int{6, 8}, maybe: [2]int{6, 7}},
 }
 
+// inSeries reports whether the release is one of these stable ones, or a later one of the same series.
+func (r Release) inSeries(list [][3]int) bool {
+	return slices.ContainsFunc(list, func(s [3]int) bool { return r.Major == s[0] && r.Minor == s[1] && r.Patch >= s[2] })
+}
+
 // Has says whether the release has the change. Where stable updates carried a change back, an older series answers
 // NotKnown.
 func (r Release) Has(c Change) Answer {
 	ch := &changes[c]
-	for _, s := range ch.seen {
-		if r.Major == s[0] && r.Minor == s[1] && r.Patch >= s[2] {
-			return Yes
-		}
+	switch {
+	case r.inSeries(ch.seen):
+		return Yes
+	case r.inSeries(ch.goneSeen):
+		return No
 	}
 	if ch.gone != [2]int{} {
 		switch {

@@ -26,6 +26,7 @@ func TestHas(t *testing.T) {
 		{"5.10", OverlayUserNS, No}, {"5.11", OverlayUserNS, Yes}, {"6.1.191", CreateDirectoryInvalid, NotKnown}, {"6.1.192", CreateDirectoryInvalid, Yes},
 		{"6.1.192", SyslogStrict, No}, {"6.12.117", SyslogStrict, Yes}, {"6.1.192", XattrCopiedFirst, No}, {"6.6.50", XattrCopiedFirst, NotKnown}, {"6.12.117", XattrCopiedFirst, Yes},
 		{"6.12.117", XattrDescriptorLast, No}, {"6.9", OverlayTmpfile, No}, {"6.10", OverlayTmpfile, Yes}, {"6.13", TruncateAsksFirst, No}, {"6.14", TruncateAsksFirst, Yes},
+		{"6.10", ExecTakesWritten, No}, {"6.11", ExecTakesWritten, NotKnown}, {"6.12.5", ExecTakesWritten, NotKnown}, {"6.12.117", ExecTakesWritten, No}, {"6.13", ExecTakesWritten, No},
 		{"6.6", OverlayXattrWhiteouts, No}, {"6.7", OverlayXattrWhiteouts, NotKnown}, {"6.8", OverlayXattrWhiteouts, Yes},
 	} {
 		r, _ := ParseRelease(c.release)

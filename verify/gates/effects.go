@@ -109,8 +109,10 @@ var exceptions = map[string][]string{
 	"fcntl":              {"who else has"},
 	"file_getattr":       {"keeps these attributes"},
 	"file_setattr":       {"keeps these attributes"},
+	"fsopen":             {"whether the kernel has a filesystem"}, // it may be a module
 	"ioctl":              {"keeps these attributes"},
 	"map_shadow_stack":   {"whether the processor has shadow stacks"},
+	"mount":              {"whether the kernel has a filesystem"},
 	"mq_unlink":          {"may remove the queue"},
 	"open_by_handle_at":  {"what the handle leads to", "may open by handle"},
 	"open_tree_attr":     {"attributes of a copy"},
