@@ -648,9 +648,9 @@ var registry = []Info{
 	},
 	NoOperation: {
 		ID: "OTH023", Gate: Other, Title: "the filesystem must have the operation", Denies: "{0} does not have this operation", Unknowns: "whether {0} has this operation is not known",
-		Facts: []FactInfo{{"fstype", KindString}}, Function: "vfs_mkdir, vfs_link", Errno: "EPERM", Releases: "all", Man: "filesystems(5)",
-		Long:  "Filesystems such as proc and sysfs make their names themselves: mkdir, mknod, link and symlink are EPERM there.",
-		Repro: "mkdir /proc/x",
+		Facts: []FactInfo{{"fstype", KindString}}, Function: "vfs_mkdir, vfs_unlink, vfs_create and their like", Errno: "EPERM; EACCES where a regular file is made", Releases: "all", Man: "filesystems(5)",
+		Long:  "Filesystems such as sysfs and devpts make their names themselves: mkdir, mknod, link, symlink, unlink, rmdir and rename are EPERM there, and open with O_CREAT is EACCES. In proc a name that is missing is ENOENT before that.",
+		Repro: "mkdir /sys/x; touch /sys/x",
 	},
 	LinkDirectory: {
 		ID: "OTH024", Gate: Other, Title: "directories have no hard links", Denies: "{obj} is a directory: it cannot be linked",

@@ -298,7 +298,7 @@ func (e *entry) bind(c *check.Check, t Target) story.Errno {
 	if err := mayCreate(c, e.dir); err != 0 {
 		return err
 	}
-	if err := operation(c, e.dir); err != 0 {
+	if err := operation(c, e.dir, opMknod, story.EPERM); err != 0 {
 		return err
 	}
 	return c.LSM.InodeMknod(c, e.dir)

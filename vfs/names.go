@@ -52,6 +52,9 @@ func (e *entry) find(c *check.Check) story.Errno {
 	e.dentry, e.unsure = d, st == world.Unsure
 	if st == world.Absent {
 		e.dentry = 0
+		if err == 0 && mustExist(c, e.dir) {
+			return e.walk.Missing(c)
+		}
 	}
 	return err
 }
@@ -102,23 +105,6 @@ func mayCreate(c *check.Check, dir world.Path) story.Errno {
 	return c.Hooks.InodePermission(c, c.Cred, dir, check.MayWrite|check.MayExec)
 }
 
-// operation refuses filesystems that make no names for others (inode_operations.mkdir and its relatives).
-func operation(c *check.Check, dir world.Path) story.Errno {
-	sb := c.W.FS.SBOf(dir.Dentry)
-	s := story.Step{Code: story.NoOperation, Errno: story.EPERM, Op: story.OpCreate, Obj: dir.Ref(), Fact: [3]story.Origin{sb.At}}
-	if c.Recording() {
-		s.Val[0] = c.Word(sb.Type)
-	}
-	switch sb.Type {
-	case "", "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "rootfs", "devtmpfs":
-		return 0
-	case "proc", "sysfs", "devpts":
-		return c.Deny(s)
-	}
-	c.Unknown(s)
-	return 0
-}
-
 // made is what follows where every check has passed: overlayfs copies the directory up, and the name is there.
 func (e *entry) made(c *check.Check, mode uint16) story.Errno {
 	if ops := c.Ops[c.W.FS.I(e.dir.Dentry).SB]; ops != nil {
@@ -159,7 +145,7 @@ func Mkdir(c *check.Check, t Target, mode uint64) story.Errno {
 	if err := mayCreate(c, e.dir); err != 0 {
 		return err
 	}
-	if err := operation(c, e.dir); err != 0 {
+	if err := operation(c, e.dir, opMkdir, story.EPERM); err != 0 {
 		return err
 	}
 	if err := c.LSM.InodeMkdir(c, e.dir); err != 0 {
@@ -196,7 +182,11 @@ func Mknod(c *check.Check, t Target, mode, dev uint64) story.Errno {
 			return err
 		}
 	}
-	if err := operation(c, e.dir); err != 0 {
+	op, refused := opMknod, story.EPERM
+	if typ == world.TypeReg { // vfs_create
+		op, refused = opCreate, story.EACCES
+	}
+	if err := operation(c, e.dir, op, refused); err != 0 {
 		return err
 	}
 	if device && !(typ == world.TypeChar && dev == 0 && c.W.FS.SBOf(e.dir.Dentry).Overlay == nil) {
@@ -209,7 +199,7 @@ func Mknod(c *check.Check, t Target, mode, dev uint64) story.Errno {
 		}
 	}
 	err := story.Errno(0)
-	if typ == world.TypeReg { // vfs_create
+	if typ == world.TypeReg {
 		err = c.LSM.InodeCreate(c, e.dir)
 	} else {
 		err = c.LSM.InodeMknod(c, e.dir)
@@ -259,7 +249,7 @@ func Symlink(c *check.Check, body string, null bool, t Target) story.Errno {
 	if err := mayCreate(c, e.dir); err != 0 {
 		return err
 	}
-	if err := operation(c, e.dir); err != 0 {
+	if err := operation(c, e.dir, opSymlink, story.EPERM); err != 0 {
 		return err
 	}
 	if err := c.LSM.InodeSymlink(c, e.dir); err != 0 {
@@ -393,6 +383,9 @@ func Unlink(c *check.Check, t Target) story.Errno {
 	if err := mayDelete(c, &e, false); err != 0 {
 		return err
 	}
+	if err := operation(c, e.dir, opUnlink, story.EPERM); err != 0 {
+		return err
+	}
 	if err := local(c, e.path()); err != 0 {
 		return err
 	}
@@ -450,6 +443,9 @@ func Rmdir(c *check.Check, t Target) story.Errno {
 		return err
 	}
 	if err := mayDelete(c, &e, true); err != 0 {
+		return err
+	}
+	if err := operation(c, e.dir, opRmdir, story.EPERM); err != 0 {
 		return err
 	}
 	if err := local(c, e.path()); err != 0 {

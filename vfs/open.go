@@ -223,7 +223,7 @@ func (o *open) tmpfile(c *check.Check, how How) story.Errno {
 		case kernel.NotKnown:
 			c.Unknown(s)
 		}
-	case "proc", "sysfs", "devpts", "cgroup", "cgroup2", "mqueue":
+	case "proc", "sysfs", "devpts", "cgroup", "cgroup2", "mqueue", "bpf", "debugfs", "securityfs", "binfmt_misc", "configfs":
 		return c.Refuse(s)
 	default:
 		c.Unknown(s)
@@ -280,6 +280,9 @@ func (o *open) last(c *check.Check, n *namei.Walk) (string, story.Errno) {
 		return "", e
 	}
 	if st == world.Absent {
+		if mustExist(c, n.Path) {
+			return "", n.Missing(c)
+		}
 		return "", o.create(c, n)
 	}
 	if st == world.Unsure {
@@ -312,6 +315,9 @@ func (o *open) create(c *check.Check, n *namei.Walk) story.Errno {
 		return e
 	}
 	if e := c.LSM.InodeCreate(c, dir); e != 0 {
+		return e
+	}
+	if e := operation(c, dir, opCreate, story.EACCES); e != 0 {
 		return e
 	}
 	ino := c.W.FS.I(dir.Dentry)

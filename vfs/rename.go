@@ -70,7 +70,7 @@ func Link(c *check.Check, old, target Target) story.Errno {
 			return err
 		}
 	}
-	if err := operation(c, e.dir); err != 0 {
+	if err := operation(c, e.dir, opLink, story.EPERM); err != 0 {
 		return err
 	}
 	s := story.Step{Code: story.LinkDirectory, Errno: story.EPERM, Op: story.OpCreate, Obj: src.Ref(), Fact: [3]story.Origin{ino.At}}
@@ -274,7 +274,7 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 			return err
 		}
 	}
-	if err := operation(c, from.dir); err != 0 {
+	if err := operation(c, from.dir, opRename, story.EPERM); err != 0 {
 		return err
 	}
 	if from.dir != to.dir {

@@ -146,6 +146,35 @@ func TestKernelLiveMounts(t *testing.T) {
 	}
 }
 
+// TestKernelLiveSpecial: filesystems that make their names themselves.
+func TestKernelLiveSpecial(t *testing.T) {
+	dir := tree(t)
+	s := newServer(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWIPC})
+	s.set(`mount(NULL, "/", NULL, MS_REC|MS_PRIVATE, NULL)`)
+	var all []string
+	for _, fs := range []struct{ typ, name string }{{"proc", "uptime"}, {"sysfs", "kernel/mm"}, {"sysfs", "kernel/uevent_seqnum"}, {"devpts", "ptmx"}, {"mqueue", "q"}, {"bpf", "b"}, {"cgroup2", "cgroup.procs"}, {"debugfs", "d"}, {"securityfs", "s"}} {
+		on := dir + "/m/" + fs.typ
+		if _, err := os.Stat(on); err != nil {
+			if err := os.Mkdir(on, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.do(fmt.Sprintf("mount(%q, %q, %q, 0, NULL)", fs.typ, on, fs.typ)); got != "-" {
+				t.Logf("%s cannot be mounted: %s", fs.typ, got)
+				continue
+			}
+		}
+		for _, c := range []string{`open("FS/new", O_WRONLY|O_CREAT|O_EXCL, 0600)`, `open("FS/NAME", O_RDONLY|O_CREAT|O_EXCL, 0600)`, `mkdir("FS/new", 0700)`, `mknod("FS/new", S_IFREG|0600, 0)`, `mknod("FS/new", S_IFIFO|0600, 0)`,
+			`symlink("x", "FS/new")`, `link("FS/NAME", "FS/new")`, `rename("FS/NAME", "FS/new")`, `unlink("FS/NAME")`, `rmdir("FS/NAME")`, `unlink("FS/new")`, `rmdir("FS/new")`, `open("FS/new", O_RDONLY)`, `open("FS", O_RDWR|O_TMPFILE, 0600)`} {
+			switch { // what would succeed, or depends on limits
+			case fs.typ == "cgroup2" && strings.HasPrefix(c, "mkdir"), fs.typ == "mqueue" && (strings.HasPrefix(c, "open") || strings.Contains(c, "S_IFREG")):
+				continue
+			}
+			all = append(all, strings.NewReplacer("FS", on, "NAME", fs.name).Replace(c))
+		}
+	}
+	s.compare(all)
+}
+
 // maps map ids of a user namespace that starts at 100000.
 func maps(t *testing.T) *syscall.SysProcAttr {
 	m := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 65536}}
