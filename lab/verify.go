@@ -23,6 +23,7 @@ type area struct {
 var areas = []area{
 	{"seccomp", []string{"--count", "10000"}},
 	{"propagation", []string{"--count", "150"}},
+	{"overlay", []string{"--count", "2000"}},
 	{"gates", []string{"--count", "800"}},
 }
 
