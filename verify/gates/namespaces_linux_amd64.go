@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -20,10 +21,15 @@ const maxHolders = 48
 func (s *stage) namespace(sc *Scene, i int) (*holder, error) {
 	chain := []Namespace{}
 	for n := i + 1; n != 0; n = sc.Namespaces[n-1].Parent {
-		chain = append(chain, sc.Namespaces[n-1])
-	}
-	for k := range chain {
-		chain[k].Parent = 0
+		ns := sc.Namespaces[n-1]
+		twins := 0 // of one parent, with the same maps: each is a namespace of its own
+		for _, other := range sc.Namespaces[:n-1] {
+			if reflect.DeepEqual(other, ns) {
+				twins++
+			}
+		}
+		ns.Parent = twins
+		chain = append(chain, ns)
 	}
 	b, err := json.Marshal(chain)
 	if err != nil {
