@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"syscallstory/mount"
 	"syscallstory/world"
@@ -230,10 +231,10 @@ func (m *Mount) text(b *bufio.Writer) {
 	}
 }
 
-// printable keeps control characters of names out of a terminal.
+// printable keeps control characters of names, and those that turn the direction of text round, out of a terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
 			return '?'
 		}
 		return r
