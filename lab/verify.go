@@ -24,7 +24,7 @@ var areas = []area{
 	{"seccomp", []string{"--count", "10000"}},
 	{"propagation", []string{"--count", "150"}},
 	{"overlay", []string{"--count", "2000"}},
-	{"gates", []string{"--count", "800"}},
+	{"gates", []string{"--count", "400"}},
 }
 
 // areaPatience is how long an area may take on a busy computer.

@@ -151,8 +151,12 @@ func (s *stage) alone(sc *Scene, t *Task, call *syscalls.Call) (ending, error) {
 		}
 	}
 	// When somebody mounts meanwhile, the kernel may walk again without its shortcut (LOOKUP_RCU): the links of the first
-	// walk still count, so that fewer than 40 are too many, and with RESOLVE_BENEATH it gives up with EAGAIN.
-	for try := 0; try < 20 && (e[0].errno == story.ELOOP || e[0].errno == story.EAGAIN); try++ {
+	// walk still count, so that fewer than 40 are too many, and with RESOLVE_BENEATH it gives up with EAGAIN. A program that was
+	// just made may be open for writing in a process that another worker forks, as in patiently.
+	for try := 0; try < 20 && (e[0].errno == story.ELOOP || e[0].errno == story.EAGAIN || e[0].errno == story.ETXTBSY); try++ {
+		if e[0].errno == story.ETXTBSY {
+			time.Sleep(time.Millisecond)
+		}
 		again, err := s.play(t, []*syscalls.Call{call})
 		if err != nil || again[0] != e[0] {
 			return again[0], err
