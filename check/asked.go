@@ -48,8 +48,11 @@ type Suppose struct {
 
 // Ask keeps a question while a story is told, and returns its answer: the world's, unless another one is supposed.
 func (c *Check) Ask(q Asked) kernel.Answer {
-	if q.Task && q.Answer == kernel.Yes && c.LSM != nil && (!c.LSM.Capable(c, q.Cap, q.NS == 0) || q.Lost && !c.LSM.Capable(c, q.Cap, q.NS != 0)) {
-		q.Answer = kernel.NotKnown
+	if q.Task && q.Answer == kernel.Yes && c.LSM != nil {
+		q.Answer = c.LSM.Capable(c, q.Cap, q.NS == 0)
+		if q.Lost && c.LSM.Capable(c, q.Cap, q.NS != 0) != q.Answer {
+			q.Answer = kernel.NotKnown
+		}
 	}
 	q.World = q.Answer
 	if q.Task {
@@ -58,6 +61,9 @@ func (c *Check) Ask(q Asked) kernel.Answer {
 				q.Answer, c.forgave = s.Answer, true // a later one replaces an earlier one
 			}
 		}
+	}
+	if q.Answer == kernel.Yes {
+		c.withheld.Code = 0
 	}
 	if c.Recording() {
 		q.Step = len(c.rec)

@@ -111,7 +111,10 @@ type Check struct {
 	mutedMiss bool
 	hooks     []MetHook
 	asked     []Asked
-	Supposed  []Suppose    // answers that replace the world's; Reset keeps them
+	Supposed  []Suppose  // answers that replace the world's; Reset keeps them
+	withheld  story.Step // what a security module has said of a capability that the task has
+	avcs      []AVC
+	NewLabel  string       // SELinux's, of what the call makes
 	Lent      world.CapSet // capabilities that the task is to have in its own user namespace; Reset keeps them
 	// Deleted says which refusals are not made, as if their check did not stand in the route; nil: all are. Reset keeps it.
 	Deleted func(s story.Step) bool
@@ -143,6 +146,7 @@ type Opened struct {
 	Mode  uint16
 	Flags uint64         // open's
 	Link  world.DentryID // what the new name is a link of
+	Stays bool           // the file is made before open(2) may be refused
 }
 
 // Removed is a name that a call removes or, where Opened has a name, moves there.
@@ -219,6 +223,7 @@ func (c *Check) Reset(record bool, forgiven []story.Step) {
 	c.Mounting = Mounting{}
 	c.Moved = Moved{}
 	c.Carried = Carried{}
+	c.withheld.Code, c.avcs, c.NewLabel = 0, c.avcs[:0], ""
 	if c.Became.Creds || c.Became.Unsure || c.Became.Exec {
 		c.Became = Became{}
 	}
@@ -272,6 +277,7 @@ func (c *Check) Steps() []story.Step { return c.rec }
 
 // Pass records a check that let the call go on.
 func (c *Check) Pass(s story.Step) {
+	c.withheld.Code = 0
 	if c.recording {
 		c.record(s, story.Allow)
 	}
@@ -292,6 +298,7 @@ func (c *Check) Deny(s story.Step) story.Errno {
 	if c.muted {
 		return s.Errno
 	}
+	s = c.instead(s)
 	if len(c.forgiven) > 0 && c.forgives(&s) {
 		c.forgave = true
 		c.record(s, story.Allow)
@@ -329,11 +336,35 @@ func (c *Check) Refuse(s story.Step) story.Errno {
 	if c.muted {
 		return s.Errno
 	}
+	s = c.instead(s)
 	c.record(s, story.Deny)
 	s.Outcome, s.Depth = story.Deny, c.Depth
 	c.decided, c.denied = s, true
 	return s.Errno
 }
+
+// Withhold says that a security module refuses a capability that the task has: the check that fails for want of it is the module's.
+func (c *Check) Withhold(s story.Step) { c.withheld = s }
+
+// instead returns the module's step in place of one that refuses for want of a capability.
+func (c *Check) instead(s story.Step) story.Step {
+	if c.withheld.Code == 0 {
+		return s
+	}
+	m := c.withheld
+	m.Errno, m.Op, m.Obj = s.Errno, s.Op, s.Obj
+	c.withheld.Code = 0
+	return m
+}
+
+// Logs reports whether records are kept; those of checks on behalf of others are, too.
+func (c *Check) Logs() bool { return c.recording }
+
+// Logged keeps a record that SELinux writes.
+func (c *Check) Logged(a AVC) { c.avcs = append(c.avcs, a) }
+
+// AVCs returns the records that SELinux writes, in their order; it is good until the next Reset.
+func (c *Check) AVCs() []AVC { return c.avcs }
 
 // Unknown records a check whose facts are missing. The call goes on as if it passed, and s.Errno, if there is one, joins the
 // endings that are possible.

@@ -9,23 +9,23 @@ import (
 // LSM is the stack of security modules, a method a hook. Routes call the hooks where the kernel does; those of which no module
 // that is modelled has rules go through Hook.
 type LSM interface {
-	InodePermission(c *Check, p world.Path, mask Mask) story.Errno
+	InodePermission(c *Check, cr *world.Cred, p world.Path, mask Mask) story.Errno
 	InodeFollowLink(c *Check, p world.Path) story.Errno
 	InodeReadlink(c *Check, p world.Path) story.Errno
 	InodeGetattr(c *Check, p world.Path) story.Errno
-	InodeSetattr(c *Check, p world.Path) story.Errno
-	InodeCreate(c *Check, dir world.Path) story.Errno
-	InodeMkdir(c *Check, dir world.Path) story.Errno
-	InodeMknod(c *Check, dir world.Path) story.Errno
-	InodeSymlink(c *Check, dir world.Path) story.Errno
+	InodeSetattr(c *Check, p world.Path, what Setting) story.Errno
+	InodeCreate(c *Check, dir world.Path, name string) story.Errno
+	InodeMkdir(c *Check, dir world.Path, name string) story.Errno
+	InodeMknod(c *Check, dir world.Path, name string, typ uint16) story.Errno
+	InodeSymlink(c *Check, dir world.Path, name string) story.Errno
 	InodeLink(c *Check, old, dir world.Path) story.Errno
 	InodeUnlink(c *Check, dir, victim world.Path) story.Errno
 	InodeRmdir(c *Check, dir, victim world.Path) story.Errno
-	InodeRename(c *Check, old, dir world.Path) story.Errno
+	InodeRename(c *Check, r Renaming) story.Errno
 	InodeGetxattr(c *Check, p world.Path) story.Errno
-	InodeSetxattr(c *Check, p world.Path) story.Errno
+	InodeSetxattr(c *Check, p world.Path, name, value string, size uint64) story.Errno
 	InodeListxattr(c *Check, p world.Path) story.Errno
-	InodeRemovexattr(c *Check, p world.Path) story.Errno
+	InodeRemovexattr(c *Check, p world.Path, name string) story.Errno
 	InodeGetACL(c *Check, p world.Path) story.Errno
 	InodeSetACL(c *Check, p world.Path) story.Errno
 	InodeRemoveACL(c *Check, p world.Path) story.Errno
@@ -33,7 +33,7 @@ type LSM interface {
 	InodeFileSetattr(c *Check, p world.Path) story.Errno
 
 	// PathMknod is asked before a name is made by mknod or open; typ is the file's type.
-	PathMknod(c *Check, dir world.Path, typ uint16) story.Errno
+	PathMknod(c *Check, dir world.Path, typ uint16, whiteout bool) story.Errno
 	PathMkdir(c *Check, dir world.Path) story.Errno
 	PathSymlink(c *Check, dir world.Path) story.Errno
 	PathLink(c *Check, old, dir world.Path) story.Errno
@@ -44,21 +44,24 @@ type LSM interface {
 	PathChmod(c *Check, p world.Path) story.Errno
 	PathChown(c *Check, p world.Path) story.Errno
 	PathChroot(c *Check, p world.Path) story.Errno
-	PathNotify(c *Check, p world.Path) story.Errno
+	PathNotify(c *Check, p world.Path, what Watching) story.Errno
 
 	// FileOpen is asked with what the file is opened for: MayRead, MayWrite, MayExec.
 	FileOpen(c *Check, p world.Path, acc Mask) story.Errno
 	// FileTruncate is asked of an open file; fd is nil where the call itself has just opened it.
 	FileTruncate(c *Check, p world.Path, fd *world.FD) story.Errno
-	FilePermission(c *Check, p world.Path, mask Mask) story.Errno
+	FilePermission(c *Check, f *world.FD, mask Mask) story.Errno
 	FileIoctl(c *Check, fd *world.FD, cmd uint64) story.Errno
-	FileLock(c *Check, p world.Path) story.Errno
-	FileFcntl(c *Check, p world.Path) story.Errno
+	FileLock(c *Check, f *world.FD) story.Errno
+	FileFcntl(c *Check, f *world.FD, cmd, arg uint64) story.Errno
 	FileMprotect(c *Check, p world.Path) story.Errno
-	MmapFile(c *Check, p world.Path) story.Errno
-	MmapAddr(c *Check) story.Errno
+	// MmapFile is asked with the protection; f is nil for memory without a file.
+	MmapFile(c *Check, f *world.FD, prot uint64, shared bool) story.Errno
+	MmapAddr(c *Check, addr uint64) story.Errno
 
-	SbMount(c *Check, p world.Path) story.Errno
+	SbMount(c *Check, p world.Path, remount bool) story.Errno
+	// SbKernMount is asked of a new filesystem; labels says that its options have contexts.
+	SbKernMount(c *Check, fstype string, labels bool) story.Errno
 	SbRemount(c *Check, p world.Path) story.Errno
 	SbUmount(c *Check, p world.Path) story.Errno
 	SbPivotroot(c *Check, p world.Path) story.Errno
@@ -69,22 +72,67 @@ type LSM interface {
 	SocketBind(c *Check, a SocketAddress) story.Errno
 	SocketConnect(c *Check, a SocketAddress) story.Errno
 	// PtraceAccessCheck and TaskKill are asked for another process.
-	PtraceAccessCheck(c *Check, target *world.Process) story.Errno
-	TaskKill(c *Check, target *world.Process) story.Errno
+	PtraceAccessCheck(c *Check, target *world.Process, attach bool) story.Errno
+	TaskKill(c *Check, target *world.Process, sig int) story.Errno
+	// OnTask is any other hook on a task; itself says that it is the calling one.
+	OnTask(c *Check, h story.Hook, target *world.Process, itself bool, op story.Op, arg uint64) story.Errno
+	SocketCreate(c *Check, family, typ, protocol int) story.Errno
 	// LockedDown is security_locked_down.
 	LockedDown(c *Check, what Lockdown, p world.Path) story.Errno
 
-	// Capable is security_capable behind the kernel's own answer; false: a module may refuse.
-	Capable(c *Check, want kernel.Cap, initial bool) bool
+	// Capable is security_capable behind the kernel's own answer, which was yes.
+	Capable(c *Check, want kernel.Cap, initial bool) kernel.Answer
 
 	// Hook is asked at any other hook.
 	Hook(c *Check, h story.Hook, p world.Path, op story.Op) story.Errno
 }
 
+// Question is what a hook is asked. What it has no use for is zero.
+type Question struct {
+	Hook     story.Hook
+	Op       story.Op
+	Mask     Mask
+	Type     uint16      // of a file that is made
+	Itself   bool        // Target is the calling task
+	Path     world.Path  // the object, or the directory of a name that is made
+	Object   world.Path  // of a link what it leads to, of a name that is removed its directory
+	Cred     *world.Cred // who asks; nil: Check.Cred
+	File     *world.FD
+	Target   *world.Process
+	Name     string // that is made, or the attribute's
+	Value    string // of the attribute
+	Args     [3]uint64
+	Renaming Renaming
+}
+
+// Setting is what inode_setattr is asked for.
+type Setting uint8
+
+const (
+	SetAttributes Setting = iota // mode, owner, or times that are given
+	SetTouched                   // the times become now
+	SetSize                      // truncate(2)
+	SetSizeOpen                  // of an open file
+)
+
+// Watching is what path_notify is asked for.
+type Watching uint8
+
+const (
+	WatchReads      Watching = 1 << iota // events of reading
+	WatchPermission                      // events that wait for an answer
+	WatchMount                           // of a mount
+	WatchFilesystem                      // of a filesystem
+)
+
+// AVC is a refusal as SELinux writes it into its record.
+type AVC struct{ Source, Target, Class, Perms string }
+
 // Renaming is what rename does, as path_rename sees it. To is the zero Path where the new name is missing.
 type Renaming struct {
 	From, FromDir, To, ToDir world.Path
-	Exchange                 bool
+	Name                     string // the new one
+	Exchange, Whiteout       bool
 }
 
 // SocketAddress is what bind and connect are asked for. Kinds that no module has rules for have neither TCP nor Abstract.

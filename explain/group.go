@@ -5,7 +5,6 @@ import (
 	"syscallstory/story"
 	"syscallstory/syscalls"
 	"syscallstory/vfs"
-	"syscallstory/world"
 )
 
 // Routes of sessions and process groups: kernel/sys.c.
@@ -13,14 +12,18 @@ import (
 var _ = add(map[string]Route{"getpgid": getpgid, "getsid": getpgid, "setpgid": setpgid, "setsid": setsid})
 
 func getpgid(c *check.Check, call *syscalls.Call) story.Errno {
-	if _, e := vfs.FindOwn(c, pidOf(&call.Args[0]), story.OpAccess); e != 0 {
+	p, e := vfs.FindOwn(c, pidOf(&call.Args[0]), story.OpAccess)
+	if e != 0 {
 		return e
+	}
+	if pidOf(&call.Args[0]) == 0 { // do_getpgid asks nobody for the task's own
+		return 0
 	}
 	hook := story.HookTaskGetpgid
 	if call.Name == "getsid" {
 		hook = story.HookTaskGetsid
 	}
-	return c.LSM.Hook(c, hook, world.Path{}, story.OpAccess)
+	return c.LSM.OnTask(c, hook, p.Process, p.Self, story.OpAccess, 0)
 }
 
 func setpgid(c *check.Check, call *syscalls.Call) story.Errno {

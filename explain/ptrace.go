@@ -8,7 +8,6 @@ import (
 	"syscallstory/story"
 	"syscallstory/syscalls"
 	"syscallstory/vfs"
-	"syscallstory/world"
 )
 
 // Routes of calls that look into other processes: kernel/ptrace.c, mm/process_vm_access.c, kernel/kcmp.c.
@@ -248,7 +247,7 @@ func movePages(c *check.Check, call *syscalls.Call) story.Errno {
 	if e := vfs.MayAccess(c, p, read); e != 0 {
 		return e
 	}
-	if e := c.LSM.Hook(c, story.HookTaskMovememory, world.Path{}, story.OpTrace); e != 0 {
+	if e := c.LSM.OnTask(c, story.HookTaskMovememory, p.Process, p.Self, story.OpTrace, 0); e != 0 {
 		return e
 	}
 	if a[1].Val != 0 {

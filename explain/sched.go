@@ -125,10 +125,11 @@ func schedGet(c *check.Check, call *syscalls.Call) story.Errno {
 }
 
 func readScheduling(c *check.Check, pid int) story.Errno {
-	if _, e := vfs.FindOwn(c, pid, story.OpSchedule); e != 0 {
+	p, e := vfs.FindOwn(c, pid, story.OpSchedule)
+	if e != 0 {
 		return e
 	}
-	return c.LSM.Hook(c, story.HookTaskGetscheduler, world.Path{}, story.OpSchedule)
+	return c.LSM.OnTask(c, story.HookTaskGetscheduler, p.Process, p.Self, story.OpSchedule, 0)
 }
 
 func schedGetTo(c *check.Check, call *syscalls.Call) story.Errno {
@@ -196,14 +197,14 @@ func ioprioSet(c *check.Check, call *syscalls.Call) story.Errno {
 
 func ioprioGet(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
-	_, many, e := whom(c, a[0].Val, 1, a[1].Val)
+	p, many, e := whom(c, a[0].Val, 1, a[1].Val)
 	if many {
 		e = vfs.ManyOf(c, a[0].Val == 3, int32(a[1].Val), false).Any(c)
 	}
 	if e != 0 {
 		return e
 	}
-	return c.LSM.Hook(c, story.HookTaskGetioprio, world.Path{}, story.OpSchedule)
+	return c.LSM.OnTask(c, story.HookTaskGetioprio, p.Process, !many && p.Self, story.OpSchedule, 0)
 }
 
 // prlimit reads the new limit before it looks for the process, and the resource's number last.

@@ -56,12 +56,15 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 		}
 		j.close(n)
 		fd := world.FD{N: n, Path: o.Path, Flags: o.Flags, At: j.w.Text("the stream's " + call.Name)}
+		if label, at := t.LabelOf("selinux"); at.Known() {
+			fd.Opener, fd.Labeled = world.Given(label, at), j.w.FS.I(o.Path.Dentry).Context
+		}
 		if fd.Map = j.idFile(o.Path); fd.Map != nil {
 			fd.Kind = world.FDIDMap
 		}
 		t.FDs = append(t.FDs, fd)
 		t.OpenFDs.V++
-	case opens(call.Name):
+	case opens(call):
 		t.FDsAt = j.w.Miss("which descriptors "+call.Name+" has opened is not known", "strace -y, which prints the paths of descriptors")
 	}
 }
@@ -70,13 +73,16 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 func (j *Judge) Copied() []check.Copied { return j.c.Copied }
 
 // ApplyRefused changes the world as the call that was refused last has: overlayfs may have copied files up before it came to
-// what refuses, and MNT_EXPIRE has marked the mount.
+// what refuses, a file was made that could not be opened then, and MNT_EXPIRE has marked the mount.
 func (j *Judge) ApplyRefused() {
 	if s, refused := j.c.Decided(); refused && s.Code == story.MountExpiry && j.c.Mounting.Op == check.MountExpire {
 		vfs.ApplyMounts(&j.c, "", j.w.Text("the stream's umount2"))
 	}
 	for _, cp := range j.c.Copied {
 		overlay.Copied(j.w.FS, cp)
+	}
+	if o := j.c.Opened; o.Stays {
+		j.create(o, nil)
 	}
 	if c := j.c.Carried; c.Path != (world.Path{}) {
 		overlay.Carry(j.w.FS, c.Path.Dentry, c.To.Dentry)
@@ -196,6 +202,9 @@ func (j *Judge) attributes(ch check.Changed) {
 		if ch.SetAttr {
 			i.Attr = i.Attr&^(world.AttrImmutable|world.AttrAppend) | ch.Attr
 		}
+		if j.c.NewLabel != "" && ch.XattrSet && ch.Xattr == world.XattrSELinux {
+			i.Context, i.Known = j.c.NewLabel, i.Known|world.KnownContext
+		}
 		if ch.Xattr != "" {
 			xattr(i, &ch)
 		}
@@ -276,6 +285,9 @@ func (j *Judge) create(o check.Opened, call *syscalls.Call) world.DentryID {
 	}
 	uid, gid, mode, sure := vfs.NewOwner(&j.c, o.Path, o.Mode)
 	ino := j.inode(uid, gid, mode, sure)
+	if j.c.NewLabel != "" {
+		ino.Context, ino.Known = j.c.NewLabel, ino.Known|world.KnownContext
+	}
 	switch {
 	case byACL:
 		inherit(fs.I(o.Path.Dentry), &ino)
@@ -301,7 +313,11 @@ func (j *Judge) create(o check.Opened, call *syscalls.Call) world.DentryID {
 }
 
 // opens reports whether a call may open descriptors.
-func opens(name string) bool {
-	return slices.Contains([]string{"socket", "socketpair", "accept", "accept4", "pipe", "pipe2", "dup", "dup2", "dup3", "fcntl", "eventfd", "eventfd2", "epoll_create", "epoll_create1", "memfd_create",
-		"signalfd", "signalfd4", "timerfd_create", "inotify_init", "inotify_init1", "fanotify_init", "perf_event_open", "bpf", "userfaultfd", "pidfd_open", "pidfd_getfd", "open_tree", "fsopen", "fsmount", "fspick", "open_by_handle_at", "io_uring_setup", "recvmsg", "recvmmsg", "mq_open"}, name)
+func opens(call *syscalls.Call) bool {
+	const dupFD, dupFDCloexec = 0, 1030
+	if call.Name == "fcntl" && len(call.Args) > 1 {
+		return call.Args[1].Val == dupFD || call.Args[1].Val == dupFDCloexec
+	}
+	return slices.Contains([]string{"socket", "socketpair", "accept", "accept4", "pipe", "pipe2", "dup", "dup2", "dup3", "eventfd", "eventfd2", "epoll_create", "epoll_create1", "memfd_create",
+		"signalfd", "signalfd4", "timerfd_create", "inotify_init", "inotify_init1", "fanotify_init", "perf_event_open", "bpf", "userfaultfd", "pidfd_open", "pidfd_getfd", "open_tree", "fsopen", "fsmount", "fspick", "open_by_handle_at", "io_uring_setup", "recvmsg", "recvmmsg", "mq_open"}, call.Name)
 }

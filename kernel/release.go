@@ -213,6 +213,9 @@ const (
 	LandlockScope
 	// LandlockLogs: landlock_restrict_self has flags, and landlock_create_ruleset tells of errata (ABI 7).
 	LandlockLogs
+	// LandlockWhiteouts: Landlock takes whiteouts (character devices 0:0) for regular files, and asks for the right to make one where
+	// RENAME_WHITEOUT leaves one.
+	LandlockWhiteouts
 	// SyslogStrict: syslog takes no CAP_SYS_ADMIN for CAP_SYSLOG. Seen on 6.12.117 and not on 6.1.192; it was proposed when 6.7
 	// was out, which release brought it is not known here.
 	SyslogStrict
@@ -248,6 +251,7 @@ const (
 var changes = [numChanges]struct {
 	in, maybe, gone [2]int
 	seen, goneSeen  [][3]int
+	lacking         [][3]int // stable releases that were seen without it: earlier ones of the same series lack it too
 }{
 	CreateDirectoryInvalid: {in: [2]int{6, 4}, maybe: [2]int{5, 10}, seen: [][3]int{{6, 1, 192}}},
 	OverlayTmpfile:         {in: [2]int{6, 10}},
@@ -282,6 +286,7 @@ var changes = [numChanges]struct {
 	LandlockIoctl:          {in: [2]int{6, 10}},
 	LandlockScope:          {in: [2]int{6, 12}},
 	LandlockLogs:           {in: [2]int{6, 15}},
+	LandlockWhiteouts:      {in: [2]int{99, 0}, maybe: [2]int{5, 13}, seen: [][3]int{{6, 1, 192}, {6, 12, 117}}, lacking: [][3]int{{6, 18, 44}}},
 	MemoryReadPerfmon:      {in: [2]int{6, 15}},
 	PidMaxNamespaced:       {in: [2]int{6, 14}},
 	HandleReadFirst:        {in: [2]int{6, 17}},
@@ -327,7 +332,7 @@ func (r Release) Has(c Change) Answer {
 	switch {
 	case r.inSeries(ch.seen):
 		return Yes
-	case r.inSeries(ch.goneSeen):
+	case r.inSeries(ch.goneSeen), slices.ContainsFunc(ch.lacking, func(s [3]int) bool { return r.Major == s[0] && r.Minor == s[1] && r.Patch > 0 && r.Patch <= s[2] }):
 		return No
 	}
 	if ch.gone != [2]int{} {

@@ -27,7 +27,7 @@ func TestHas(t *testing.T) {
 		{"6.1.192", SyslogStrict, No}, {"6.12.117", SyslogStrict, Yes}, {"6.1.192", XattrCopiedFirst, No}, {"6.6.50", XattrCopiedFirst, NotKnown}, {"6.12.117", XattrCopiedFirst, Yes},
 		{"6.12.117", XattrDescriptorLast, No}, {"6.9", OverlayTmpfile, No}, {"6.10", OverlayTmpfile, Yes}, {"6.13", TruncateAsksFirst, No}, {"6.14", TruncateAsksFirst, Yes},
 		{"6.10", ExecTakesWritten, No}, {"6.11", ExecTakesWritten, NotKnown}, {"6.12.5", ExecTakesWritten, NotKnown}, {"6.12.117", ExecTakesWritten, No}, {"6.13", ExecTakesWritten, No},
-		{"6.6", OverlayXattrWhiteouts, No}, {"6.7", OverlayXattrWhiteouts, NotKnown}, {"6.8", OverlayXattrWhiteouts, Yes},
+		{"6.6", OverlayXattrWhiteouts, No}, {"6.18.44", LandlockWhiteouts, No}, {"6.18.60", LandlockWhiteouts, NotKnown}, {"6.12.117", LandlockWhiteouts, Yes}, {"6.7", OverlayXattrWhiteouts, NotKnown}, {"6.8", OverlayXattrWhiteouts, Yes},
 	} {
 		r, _ := ParseRelease(c.release)
 		if got := r.Has(c.change); got != c.want {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"syscallstory/check"
+	"syscallstory/kernel"
 	"syscallstory/story"
 	"syscallstory/world"
 )
@@ -11,185 +12,222 @@ import (
 // The hooks, in the order of check.LSM. What Landlock asks for stands beside each; the others are for modules whose policy is
 // not known.
 
-func (s *Stack) InodePermission(c *check.Check, p world.Path, mask check.Mask) story.Errno {
-	return s.ask(c, question{hook: story.HookInodePermission, path: p, op: mask.Op(false), mask: mask})
+func (s *Stack) InodePermission(c *check.Check, cr *world.Cred, p world.Path, mask check.Mask) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookInodePermission, Path: p, Op: mask.Op(false), Mask: mask, Cred: cr}})
 }
 
 func (s *Stack) InodeFollowLink(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeFollowLink, path: p, op: story.OpFollow})
+	return s.Hook(c, story.HookInodeFollowLink, p, story.OpFollow)
 }
 
 func (s *Stack) InodeReadlink(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeReadlink, path: p, op: story.OpRead})
+	return s.Hook(c, story.HookInodeReadlink, p, story.OpRead)
 }
 
 func (s *Stack) InodeGetattr(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeGetattr, path: p, op: story.OpStat})
+	return s.Hook(c, story.HookInodeGetattr, p, story.OpStat)
 }
 
-func (s *Stack) InodeSetattr(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeSetattr, path: p, op: story.OpSetattr})
+func (s *Stack) InodeSetattr(c *check.Check, p world.Path, what check.Setting) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookInodeSetattr, Path: p, Op: story.OpSetattr, Args: [3]uint64{uint64(what)}}})
 }
 
-func (s *Stack) InodeCreate(c *check.Check, dir world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeCreate, path: dir, op: story.OpCreate})
+func (s *Stack) made(c *check.Check, h story.Hook, dir world.Path, name string, typ uint16) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: h, Path: dir, Op: story.OpCreate, Name: name, Type: typ}})
 }
 
-func (s *Stack) InodeMkdir(c *check.Check, dir world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeMkdir, path: dir, op: story.OpCreate})
+func (s *Stack) InodeCreate(c *check.Check, dir world.Path, name string) story.Errno {
+	return s.made(c, story.HookInodeCreate, dir, name, world.TypeReg)
 }
 
-func (s *Stack) InodeMknod(c *check.Check, dir world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeMknod, path: dir, op: story.OpCreate})
+func (s *Stack) InodeMkdir(c *check.Check, dir world.Path, name string) story.Errno {
+	return s.made(c, story.HookInodeMkdir, dir, name, world.TypeDir)
 }
 
-func (s *Stack) InodeSymlink(c *check.Check, dir world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeSymlink, path: dir, op: story.OpCreate})
+func (s *Stack) InodeMknod(c *check.Check, dir world.Path, name string, typ uint16) story.Errno {
+	return s.made(c, story.HookInodeMknod, dir, name, typ)
+}
+
+func (s *Stack) InodeSymlink(c *check.Check, dir world.Path, name string) story.Errno {
+	return s.made(c, story.HookInodeSymlink, dir, name, world.TypeLink)
 }
 
 func (s *Stack) InodeLink(c *check.Check, old, dir world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeLink, path: dir, op: story.OpCreate})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookInodeLink, Path: dir, Op: story.OpCreate, Object: old}})
 }
 
 func (s *Stack) InodeUnlink(c *check.Check, dir, victim world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeUnlink, path: victim, op: story.OpRemove})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookInodeUnlink, Path: victim, Op: story.OpRemove, Object: dir}})
 }
 
 func (s *Stack) InodeRmdir(c *check.Check, dir, victim world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeRmdir, path: victim, op: story.OpRemove})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookInodeRmdir, Path: victim, Op: story.OpRemove, Object: dir}})
 }
 
-func (s *Stack) InodeRename(c *check.Check, old, dir world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeRename, path: old, op: story.OpRemove})
+func (s *Stack) InodeRename(c *check.Check, r check.Renaming) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookInodeRename, Path: r.From, Op: story.OpRemove, Renaming: r}})
 }
 
 func (s *Stack) InodeGetxattr(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeGetxattr, path: p, op: story.OpRead})
+	return s.Hook(c, story.HookInodeGetxattr, p, story.OpRead)
 }
 
-func (s *Stack) InodeSetxattr(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeSetxattr, path: p, op: story.OpSetattr})
+func (s *Stack) InodeSetxattr(c *check.Check, p world.Path, name, value string, size uint64) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookInodeSetxattr, Path: p, Op: story.OpSetattr, Name: name, Value: value, Args: [3]uint64{size}}})
 }
 
 func (s *Stack) InodeListxattr(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeListxattr, path: p, op: story.OpRead})
+	return s.Hook(c, story.HookInodeListxattr, p, story.OpRead)
 }
 
-func (s *Stack) InodeRemovexattr(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeRemovexattr, path: p, op: story.OpSetattr})
+func (s *Stack) InodeRemovexattr(c *check.Check, p world.Path, name string) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookInodeRemovexattr, Path: p, Op: story.OpSetattr, Name: name}})
 }
 
 func (s *Stack) InodeGetACL(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeGetACL, path: p, op: story.OpRead})
+	return s.Hook(c, story.HookInodeGetACL, p, story.OpRead)
 }
 
 func (s *Stack) InodeSetACL(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeSetACL, path: p, op: story.OpSetattr})
+	return s.Hook(c, story.HookInodeSetACL, p, story.OpSetattr)
 }
 
 func (s *Stack) InodeRemoveACL(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeRemoveACL, path: p, op: story.OpSetattr})
+	return s.Hook(c, story.HookInodeRemoveACL, p, story.OpSetattr)
 }
 
 func (s *Stack) InodeFileGetattr(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeFileGetattr, path: p, op: story.OpRead})
+	return s.Hook(c, story.HookInodeFileGetattr, p, story.OpRead)
 }
 
 func (s *Stack) InodeFileSetattr(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookInodeFileSetattr, path: p, op: story.OpSetattr})
+	return s.Hook(c, story.HookInodeFileSetattr, p, story.OpSetattr)
 }
 
-func (s *Stack) PathMknod(c *check.Check, dir world.Path, typ uint16) story.Errno {
-	return s.ask(c, question{hook: story.HookPathMknod, path: dir, op: story.OpCreate, rights: makeRight(typ)})
+func (s *Stack) PathMknod(c *check.Check, dir world.Path, typ uint16, whiteout bool) story.Errno {
+	q := question{Question: check.Question{Hook: story.HookPathMknod, Path: dir, Op: story.OpCreate}}
+	has := c.K.Has(kernel.LandlockWhiteouts)
+	if q.rights = makeRight(typ, whiteout, has == kernel.Yes); whiteout && has == kernel.NotKnown {
+		q.rights, q.perhaps = FSMakeChar|FSMakeReg, true
+	}
+	return s.ask(c, q)
 }
 
 func (s *Stack) PathMkdir(c *check.Check, dir world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookPathMkdir, path: dir, op: story.OpCreate, rights: FSMakeDir})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookPathMkdir, Path: dir, Op: story.OpCreate}, rights: FSMakeDir})
 }
 
 func (s *Stack) PathSymlink(c *check.Check, dir world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookPathSymlink, path: dir, op: story.OpCreate, rights: FSMakeSym})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookPathSymlink, Path: dir, Op: story.OpCreate}, rights: FSMakeSym})
 }
 
 func (s *Stack) PathUnlink(c *check.Check, dir, victim world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookPathUnlink, path: dir, op: story.OpRemove, rights: FSRemoveFile})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookPathUnlink, Path: dir, Op: story.OpRemove}, rights: FSRemoveFile})
 }
 
 func (s *Stack) PathRmdir(c *check.Check, dir, victim world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookPathRmdir, path: dir, op: story.OpRemove, rights: FSRemoveDir})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookPathRmdir, Path: dir, Op: story.OpRemove}, rights: FSRemoveDir})
 }
 
 func (s *Stack) PathTruncate(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookPathTruncate, path: p, op: story.OpWrite, rights: FSTruncate})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookPathTruncate, Path: p, Op: story.OpWrite}, rights: FSTruncate})
 }
 
 func (s *Stack) PathChmod(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookPathChmod, path: p, op: story.OpSetattr})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookPathChmod, Path: p, Op: story.OpSetattr}})
 }
 
 func (s *Stack) PathChown(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookPathChown, path: p, op: story.OpSetattr})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookPathChown, Path: p, Op: story.OpSetattr}})
 }
 
 func (s *Stack) PathChroot(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookPathChroot, path: p, op: story.OpEnter})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookPathChroot, Path: p, Op: story.OpEnter}})
 }
 
-func (s *Stack) PathNotify(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookPathNotify, path: p, op: story.OpRead})
+func (s *Stack) PathNotify(c *check.Check, p world.Path, what check.Watching) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookPathNotify, Path: p, Op: story.OpRead, Args: [3]uint64{uint64(what)}}})
 }
 
-func (s *Stack) FilePermission(c *check.Check, p world.Path, mask check.Mask) story.Errno {
-	return s.ask(c, question{hook: story.HookFilePermission, path: p, op: mask.Op(false)})
+func (s *Stack) FilePermission(c *check.Check, f *world.FD, mask check.Mask) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookFilePermission, Path: f.Path, Op: mask.Op(false), File: f, Mask: mask}})
 }
 
-func (s *Stack) FileLock(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookFileLock, path: p, op: story.OpLook})
+func (s *Stack) FileLock(c *check.Check, f *world.FD) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookFileLock, Path: f.Path, Op: story.OpLook, File: f}})
 }
 
-func (s *Stack) FileFcntl(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookFileFcntl, path: p, op: story.OpLook})
+func (s *Stack) FileFcntl(c *check.Check, f *world.FD, cmd, arg uint64) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookFileFcntl, Path: f.Path, Op: story.OpLook, File: f, Args: [3]uint64{cmd, arg}}})
 }
 
 func (s *Stack) FileMprotect(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookFileMprotect, path: p, op: story.OpExec})
+	return s.Hook(c, story.HookFileMprotect, p, story.OpExec)
 }
 
-func (s *Stack) MmapFile(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookMmapFile, path: p, op: story.OpExec})
+func (s *Stack) MmapFile(c *check.Check, f *world.FD, prot uint64, shared bool) story.Errno {
+	q := check.Question{Hook: story.HookMmapFile, Op: story.OpExec, File: f, Args: [3]uint64{prot}}
+	if f != nil {
+		q.Path = f.Path
+	}
+	if shared {
+		q.Args[1] = 1
+	}
+	return s.ask(c, question{Question: q})
 }
 
-func (s *Stack) SbMount(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookSbMount, path: p, op: story.OpMount, where: never})
+func (s *Stack) SbMount(c *check.Check, p world.Path, remount bool) story.Errno {
+	q := question{Question: check.Question{Hook: story.HookSbMount, Path: p, Op: story.OpMount}, where: never}
+	if remount {
+		q.Args[0] = 1
+	}
+	return s.ask(c, q)
+}
+
+func (s *Stack) SbKernMount(c *check.Check, fstype string, labels bool) story.Errno {
+	q := check.Question{Hook: story.HookSbKernMount, Op: story.OpMount, Name: fstype}
+	if labels {
+		q.Args[0] = 1
+	}
+	return s.ask(c, question{Question: q})
 }
 
 func (s *Stack) SbRemount(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookSbRemount, path: p, op: story.OpMount, where: never})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookSbRemount, Path: p, Op: story.OpMount}, where: never})
 }
 
 func (s *Stack) SbUmount(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookSbUmount, path: p, op: story.OpMount, where: never})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookSbUmount, Path: p, Op: story.OpMount}, where: never})
 }
 
 func (s *Stack) SbPivotroot(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookSbPivotroot, path: p, op: story.OpMount, where: never})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookSbPivotroot, Path: p, Op: story.OpMount}, where: never})
 }
 
 func (s *Stack) MoveMount(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookMoveMount, path: p, op: story.OpMount, where: never})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookMoveMount, Path: p, Op: story.OpMount}, where: never})
 }
 
 func (s *Stack) SbStatfs(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{hook: story.HookSbStatfs, path: p, op: story.OpStat})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookSbStatfs, Path: p, Op: story.OpStat}})
 }
 
-func (s *Stack) MmapAddr(c *check.Check) story.Errno {
-	return s.ask(c, question{hook: story.HookMmapAddr, op: story.OpLook})
+func (s *Stack) MmapAddr(c *check.Check, addr uint64) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookMmapAddr, Op: story.OpLook, Args: [3]uint64{addr}}})
+}
+
+// OnTask is a hook on a task; itself says that it is the calling one.
+func (s *Stack) OnTask(c *check.Check, h story.Hook, target *world.Process, itself bool, op story.Op, arg uint64) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: h, Op: op, Target: target, Itself: itself, Args: [3]uint64{arg}}})
+}
+
+func (s *Stack) SocketCreate(c *check.Check, family, typ, protocol int) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookSocketCreate, Op: story.OpSocket, Args: [3]uint64{uint64(family), uint64(typ), uint64(protocol)}}})
 }
 
 // Hook is any other hook.
 func (s *Stack) Hook(c *check.Check, h story.Hook, p world.Path, op story.Op) story.Errno {
-	return s.ask(c, question{hook: h, path: p, op: op})
+	return s.ask(c, question{Question: check.Question{Hook: h, Path: p, Op: op}})
 }
 
 // FileOpen is hook_file_open: get_required_file_open_access of what the file is opened for.
@@ -206,12 +244,12 @@ func (s *Stack) FileOpen(c *check.Check, p world.Path, acc check.Mask) story.Err
 	if acc&check.MayExec != 0 {
 		rights |= FSExecute
 	}
-	return s.ask(c, question{hook: story.HookFileOpen, path: p, op: story.OpOpen, rights: rights, mask: acc})
+	return s.ask(c, question{Question: check.Question{Hook: story.HookFileOpen, Path: p, Op: story.OpOpen, Mask: acc}, rights: rights})
 }
 
 // FileTruncate is hook_file_truncate: what the ruleset under which the file was opened said.
 func (s *Stack) FileTruncate(c *check.Check, p world.Path, fd *world.FD) story.Errno {
-	return s.opened(c, question{hook: story.HookFileTruncate, path: p, op: story.OpWrite}, fd, FSTruncate)
+	return s.opened(c, question{Question: check.Question{Hook: story.HookFileTruncate, Path: p, Op: story.OpWrite}}, fd, FSTruncate)
 }
 
 // Commands of ioctl that Landlock lets pass on devices too (is_masked_device_ioctl).
@@ -219,7 +257,7 @@ var freeIoctls = [...]uint64{0x5450, 0x5451, 0x5421, 0x5452, 0x5460, 0xc0045877,
 
 // FileIoctl is hook_file_ioctl: devices only.
 func (s *Stack) FileIoctl(c *check.Check, fd *world.FD, cmd uint64) story.Errno {
-	q := question{hook: story.HookFileIoctl, path: fd.Path, op: story.OpLook}
+	q := question{Question: check.Question{Hook: story.HookFileIoctl, Path: fd.Path, Op: story.OpLook, File: fd, Args: [3]uint64{cmd}}}
 	ino := c.W.FS.I(fd.Path.Dentry)
 	if !ino.Is(world.TypeChar) && !ino.Is(world.TypeBlk) {
 		return s.ask(c, q)
@@ -244,7 +282,7 @@ func (s *Stack) opened(c *check.Check, q question, fd *world.FD, right uint64) s
 		var d denied
 		d.ask(c.W, right)
 		if d.any() != 0 {
-			s.unsure(c, story.Step{Code: story.LSMPolicy, Errno: story.EACCES, Op: q.op, Obj: q.path.Ref(), Fact: [3]story.Origin{fd.At}, Hook: q.hook,
+			s.unsure(c, story.Step{Code: story.LSMPolicy, Errno: story.EACCES, Op: q.Op, Obj: q.Path.Ref(), Fact: [3]story.Origin{fd.At}, Hook: q.Hook,
 				Val: [3]uint64{c.Word("under which ruleset the descriptor was opened is not known"), c.Word(m.name)}})
 		}
 	}
@@ -254,19 +292,41 @@ func (s *Stack) opened(c *check.Check, q question, fd *world.FD, right uint64) s
 // PathLink is hook_path_link: a link leads to the same file from another directory.
 func (s *Stack) PathLink(c *check.Check, old, dir world.Path) story.Errno {
 	from := world.Path{Mount: old.Mount, Dentry: c.W.FS.D(old.Dentry).Parent}
-	return s.move(c, question{hook: story.HookPathLink, path: dir, op: story.OpCreate}, check.Renaming{From: old, FromDir: from, ToDir: dir}, false)
+	return s.move(c, question{Question: check.Question{Hook: story.HookPathLink, Path: dir, Op: story.OpCreate}}, check.Renaming{From: old, FromDir: from, ToDir: dir}, false)
 }
 
 // PathRename is hook_path_rename.
 func (s *Stack) PathRename(c *check.Check, r check.Renaming) story.Errno {
-	return s.move(c, question{hook: story.HookPathRename, path: r.FromDir, op: story.OpRemove}, r, true)
+	return s.move(c, question{Question: check.Question{Hook: story.HookPathRename, Path: r.FromDir, Op: story.OpRemove}}, r, true)
 }
 
 func (s *Stack) move(c *check.Check, q question, r check.Renaming, removable bool) story.Errno {
 	if m := s.module(landlock); m != nil && !c.Muted() && restrictsFiles(c.W) {
-		if errno, missing := refer(c.W, r, removable); errno != 0 {
-			c.Meet(q.hook, q.path, q.op)
-			return s.restricted(c, m, q, errno, missing)
+		has := c.K.Has(kernel.LandlockWhiteouts)
+		if r.Whiteout && has != kernel.No { // RENAME_WHITEOUT makes one
+			var d denied
+			d.ask(c.W, FSMakeReg)
+			d.climb(c.W, r.FromDir)
+			q.perhaps = has == kernel.NotKnown
+			if missing := d.any(); missing != 0 {
+				if e := s.restricted(c, m, q, story.EACCES, missing); e != 0 {
+					return e
+				}
+			}
+		}
+		errno, missing := refer(c.W, r, removable, has == kernel.Yes)
+		if has == kernel.NotKnown {
+			other, also := refer(c.W, r, removable, true)
+			q.perhaps = other != errno
+			if errno == 0 {
+				errno, missing = other, also
+			}
+		}
+		if errno != 0 {
+			c.Meet(q.Hook, q.Path, q.Op)
+			if e := s.restricted(c, m, q, errno, missing); e != 0 {
+				return e
+			}
 		}
 	}
 	return s.ask(c, q)
@@ -304,12 +364,12 @@ func restrictsPorts(w *world.World) bool {
 }
 
 func (s *Stack) socket(c *check.Check, h story.Hook, a check.SocketAddress, right uint64) story.Errno {
-	q := question{hook: h, op: story.OpEnter}
+	q := question{Question: check.Question{Hook: h, Op: story.OpEnter}}
 	m := s.module(landlock)
 	if m != nil && !c.Muted() && a.TCP && !a.Unsure && restrictsPorts(c.W) {
 		e, port := badAddress(&a, right)
 		if e != 0 {
-			return c.Refuse(story.Step{Code: story.LandlockAddress, Errno: e, Op: q.op, Fact: [3]story.Origin{m.at}, Val: [3]uint64{uint64(a.Family), c.Word(m.name)}, Hook: h})
+			return c.Refuse(story.Step{Code: story.LandlockAddress, Errno: e, Op: q.Op, Fact: [3]story.Origin{m.at}, Val: [3]uint64{uint64(a.Family), c.Word(m.name)}, Hook: h})
 		}
 		if !port {
 			return s.ask(c, q)
@@ -318,7 +378,7 @@ func (s *Stack) socket(c *check.Check, h story.Hook, a check.SocketAddress, righ
 	if m == nil || c.Muted() || !a.TCP || portAllowed(c.W, a.Port, right) && !a.Unsure {
 		return s.ask(c, q)
 	}
-	st := story.Step{Code: story.LandlockPort, Errno: story.EACCES, Op: q.op, Fact: [3]story.Origin{m.at}, Val: [3]uint64{uint64(a.Port), c.Word(m.name)}, Hook: h}
+	st := story.Step{Code: story.LandlockPort, Errno: story.EACCES, Op: q.Op, Fact: [3]story.Origin{m.at}, Val: [3]uint64{uint64(a.Port), c.Word(m.name)}, Hook: h}
 	if a.Unsure {
 		c.Unknown(st)
 	} else if e := c.Deny(st); e != 0 {
@@ -328,20 +388,25 @@ func (s *Stack) socket(c *check.Check, h story.Hook, a check.SocketAddress, righ
 }
 
 // PtraceAccessCheck is hook_ptrace_access_check: the target must be in the task's domain or in one below.
-func (s *Stack) PtraceAccessCheck(c *check.Check, target *world.Process) story.Errno {
-	return s.other(c, story.HookPtraceAccessCheck, len(c.W.Task.Landlock) > 0, target)
+func (s *Stack) PtraceAccessCheck(c *check.Check, target *world.Process, attach bool) story.Errno {
+	q := check.Question{Hook: story.HookPtraceAccessCheck}
+	if attach {
+		q.Args[0] = 1
+	}
+	return s.other(c, q, len(c.W.Task.Landlock) > 0, target)
 }
 
 // TaskKill is hook_task_kill: a scope keeps signals within the domain.
-func (s *Stack) TaskKill(c *check.Check, target *world.Process) story.Errno {
-	return s.other(c, story.HookTaskKill, scoped(c.W, ScopeSignal), target)
+func (s *Stack) TaskKill(c *check.Check, target *world.Process, sig int) story.Errno {
+	return s.other(c, check.Question{Hook: story.HookTaskKill, Args: [3]uint64{uint64(sig)}}, scoped(c.W, ScopeSignal), target)
 }
 
 // other asks whether another process is in the task's domain, which is not known of any but the task's own.
-func (s *Stack) other(c *check.Check, h story.Hook, closed bool, target *world.Process) story.Errno {
-	q := question{hook: h, op: story.OpEnter}
+func (s *Stack) other(c *check.Check, asked check.Question, closed bool, target *world.Process) story.Errno {
+	asked.Op, asked.Target = story.OpEnter, target
+	q := question{Question: asked}
 	if m := s.module(landlock); m != nil && closed && !c.Muted() && (target == nil || target.PID != c.W.Task.PID || target.PID == 0) {
-		st := story.Step{Code: story.LandlockScope, Errno: story.EPERM, Op: q.op, Fact: [3]story.Origin{m.at}, Hook: h}
+		st := story.Step{Code: story.LandlockScope, Errno: story.EPERM, Op: q.Op, Fact: [3]story.Origin{m.at}, Hook: q.Hook}
 		if target != nil && target.Undomained {
 			st.Val = [3]uint64{c.Word("the other process is outside of the task's domain"), c.Word(m.name)}
 			if e := c.Deny(st); e != 0 {
@@ -359,13 +424,13 @@ func (s *Stack) other(c *check.Check, h story.Hook, closed bool, target *world.P
 
 // LockedDown is lockdown_is_locked_down: the mode refuses what stands before it in the list of reasons.
 func (s *Stack) LockedDown(c *check.Check, what check.Lockdown, p world.Path) story.Errno {
-	q := question{hook: story.HookLockedDown, path: p, op: story.OpEnter}
+	q := question{Question: check.Question{Hook: story.HookLockedDown, Path: p, Op: story.OpEnter}}
 	m := s.module(lockdown)
 	if m == nil || c.Muted() {
 		return s.ask(c, q)
 	}
 	mode := c.W.Lockdown
-	st := story.Step{Code: story.LockedDown, Errno: story.EPERM, Op: q.op, Obj: p.Ref(), Fact: [3]story.Origin{mode.At, mode.At}, Hook: q.hook}
+	st := story.Step{Code: story.LockedDown, Errno: story.EPERM, Op: q.Op, Obj: p.Ref(), Fact: [3]story.Origin{mode.At, mode.At}, Hook: q.Hook}
 	if c.Recording() {
 		st.Val = [3]uint64{c.Word(what.String()), c.Word(m.name), c.Word(mode.V)}
 	}
@@ -373,7 +438,7 @@ func (s *Stack) LockedDown(c *check.Check, what check.Lockdown, p world.Path) st
 	case !mode.Known():
 		c.Unknown(st)
 	case mode.V == "integrity" && what <= check.LockdownIntegrity, mode.V == "confidentiality":
-		c.Meet(q.hook, q.path, q.op)
+		c.Meet(q.Hook, q.Path, q.Op)
 		if e := c.Deny(st); e != 0 {
 			return e
 		}

@@ -57,8 +57,11 @@ func rightNames(v uint64) string {
 	return s
 }
 
-// makeRight is get_mode_access: what it takes to make a file of a type.
-func makeRight(typ uint16) uint64 {
+// makeRight is get_mode_access: what it takes to make a file of a type. Some releases take whiteouts for regular files.
+func makeRight(typ uint16, whiteout, regular bool) uint64 {
+	if whiteout && regular {
+		return FSMakeReg
+	}
 	switch typ {
 	case world.TypeLink:
 		return FSMakeSym
@@ -145,12 +148,15 @@ func (d *denied) climb(w *world.World, p world.Path) {
 
 // refer is current_check_refer_path: EACCES where a right to make or remove is missing, EXDEV where only reparenting is
 // refused or would give more rights than before.
-func refer(w *world.World, r check.Renaming, removable bool) (errno story.Errno, missing uint64) {
+func refer(w *world.World, r check.Renaming, removable, regular bool) (errno story.Errno, missing uint64) {
 	from := w.FS.I(r.From.Dentry)
-	want1, want2 := uint64(0), makeRight(from.Type())
+	make := func(i *world.Inode) uint64 {
+		return makeRight(i.Type(), i.Is(world.TypeChar) && i.Major|i.Minor == 0, regular)
+	}
+	want1, want2 := uint64(0), make(from)
 	there := r.To.Dentry != 0
 	if r.Exchange && there {
-		want1 = makeRight(w.FS.I(r.To.Dentry).Type())
+		want1 = make(w.FS.I(r.To.Dentry))
 	}
 	if removable {
 		want1 |= removeRight(from)

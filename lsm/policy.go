@@ -4,20 +4,30 @@ import (
 	"syscallstory/check"
 	"syscallstory/kernel"
 	"syscallstory/story"
-	"syscallstory/world"
 )
 
 // Policy answers for SELinux where its policy is known. Package vfs has it: mechanisms do not import one another.
 type Policy interface {
 	// Ask decides at a hook. The words are for a story only.
-	Ask(c *check.Check, h story.Hook, p world.Path, mask check.Mask) (a kernel.Answer, e story.Errno, words string)
+	Ask(c *check.Check, q check.Question) (a kernel.Answer, e story.Errno, words string)
 	// Capable says whether the task may use a capability that it has, in the initial user namespace or in another one.
-	Capable(c *check.Check, want kernel.Cap, initial bool) bool
+	Capable(c *check.Check, want kernel.Cap, initial bool) (a kernel.Answer, words string)
 }
 
-// Capable asks SELinux, where its policy is known, for a capability that the task has; false: it may refuse.
-func (s *Stack) Capable(c *check.Check, want kernel.Cap, initial bool) bool {
-	return s.policy == nil || s.policy.Capable(c, want, initial)
+// Capable asks SELinux, where its policy is known, for a capability that the task has.
+func (s *Stack) Capable(c *check.Check, want kernel.Cap, initial bool) kernel.Answer {
+	if s.policy == nil {
+		return kernel.Yes
+	}
+	a, words := s.policy.Capable(c, want, initial)
+	if a == kernel.No {
+		st := story.Step{Code: story.SELinuxAccess, Fact: [3]story.Origin{s.module(policied).at}, Hook: story.HookCapable}
+		if c.Recording() {
+			st.Val = [3]uint64{c.Word(words), c.Word("selinux")}
+		}
+		c.Withhold(st)
+	}
+	return a
 }
 
 // SELinux has the policy decide where SELinux is active.
@@ -31,8 +41,8 @@ func (s *Stack) SELinux(p Policy) {
 
 // selinux asks the policy.
 func (s *Stack) selinux(c *check.Check, m *module, q question) story.Errno {
-	a, e, words := s.policy.Ask(c, q.hook, q.path, q.mask)
-	st := story.Step{Code: story.SELinuxAccess, Errno: e, Op: q.op, Obj: q.path.Ref(), Fact: [3]story.Origin{m.at}, Hook: q.hook}
+	a, e, words := s.policy.Ask(c, q.Question)
+	st := story.Step{Code: story.SELinuxAccess, Errno: e, Op: q.Op, Obj: q.Path.Ref(), Fact: [3]story.Origin{m.at}, Hook: q.Hook}
 	if c.Recording() {
 		st.Val = [3]uint64{c.Word(words), c.Word(m.name)}
 	}

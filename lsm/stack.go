@@ -129,12 +129,11 @@ func Enabled(w *world.World, name string) bool { return slices.Contains(w.LSMs.V
 
 // question is one hook with what Landlock needs to answer there.
 type question struct {
-	hook   story.Hook
-	path   world.Path
-	op     story.Op
-	mask   check.Mask
+	check.Question
 	rights uint64 // over the hierarchy that path is in
 	where  rule
+	// perhaps: whether Landlock asks for the rights depends on the kernel's release, which is not known well enough.
+	perhaps bool
 }
 
 // rule says how Landlock decides at a hook.
@@ -151,16 +150,16 @@ var inner = hookSet{story.HookInodePermission: true, story.HookInodeFollowLink: 
 
 // ask goes through the modules for one hook.
 func (s *Stack) ask(c *check.Check, q question) story.Errno {
-	c.Meet(q.hook, q.path, q.op)
+	c.Meet(q.Hook, q.Path, q.Op)
 	if s.missing != 0 {
-		s.unsure(c, story.Step{Code: story.LSMStack, Errno: story.EACCES, Op: q.op, Obj: q.path.Ref(), Fact: [3]story.Origin{s.missing}, Val: [3]uint64{c.Word("")}})
+		s.unsure(c, story.Step{Code: story.LSMStack, Errno: story.EACCES, Op: q.Op, Obj: q.Path.Ref(), Fact: [3]story.Origin{s.missing}, Val: [3]uint64{c.Word("")}})
 	}
 	for i := range s.modules {
 		m := &s.modules[i]
-		if m.on[q.hook] {
+		if m.on[q.Hook] {
 			switch m.kind {
 			case silent:
-				s.unsure(c, story.Step{Code: m.code, Errno: story.EACCES, Op: q.op, Obj: q.path.Ref(), Fact: [3]story.Origin{m.at}, Val: [3]uint64{c.Word(m.policy), c.Word(m.name)}, Hook: q.hook})
+				s.unsure(c, story.Step{Code: m.code, Errno: story.EACCES, Op: q.Op, Obj: q.Path.Ref(), Fact: [3]story.Origin{m.at}, Val: [3]uint64{c.Word(m.policy), c.Word(m.name)}, Hook: q.Hook})
 				continue
 			case bpf:
 				s.program(c, m, q)
@@ -176,12 +175,12 @@ func (s *Stack) ask(c *check.Check, q question) story.Errno {
 				}
 			}
 		}
-		if c.Recording() && !inner[q.hook] && !told(c, m.name) {
-			c.Skip(story.Step{Code: story.LSMHook, Op: q.op, Obj: q.path.Ref(), Fact: [3]story.Origin{m.at}, Val: [3]uint64{c.Word(m.reason), c.Word(m.name)}, Hook: q.hook})
+		if c.Recording() && !inner[q.Hook] && !told(c, m.name) {
+			c.Skip(story.Step{Code: story.LSMHook, Op: q.Op, Obj: q.Path.Ref(), Fact: [3]story.Origin{m.at}, Val: [3]uint64{c.Word(m.reason), c.Word(m.name)}, Hook: q.Hook})
 		}
 	}
-	if c.Recording() && !inner[q.hook] && s.missing == 0 && len(s.modules) == 0 && !told(c, "") {
-		c.Skip(story.Step{Code: story.LSMStack, Op: q.op, Obj: q.path.Ref(), Val: [3]uint64{c.Word("")}, Hook: q.hook})
+	if c.Recording() && !inner[q.Hook] && s.missing == 0 && len(s.modules) == 0 && !told(c, "") {
+		c.Skip(story.Step{Code: story.LSMStack, Op: q.Op, Obj: q.Path.Ref(), Val: [3]uint64{c.Word("")}, Hook: q.Hook})
 	}
 	return 0
 }
@@ -218,9 +217,9 @@ func (s *Stack) program(c *check.Check, m *module, q question) {
 	if c.Muted() {
 		return
 	}
-	st := story.Step{Code: story.LSMProgram, Errno: story.EPERM, Op: q.op, Obj: q.path.Ref(), Fact: [3]story.Origin{m.at}, Hook: q.hook}
+	st := story.Step{Code: story.LSMProgram, Errno: story.EPERM, Op: q.Op, Obj: q.Path.Ref(), Fact: [3]story.Origin{m.at}, Hook: q.Hook}
 	if c.Recording() {
-		st.Val = [3]uint64{c.Word(m.programs[q.hook]), c.Word(m.name)}
+		st.Val = [3]uint64{c.Word(m.programs[q.Hook]), c.Word(m.name)}
 	}
 	c.Unknown(st)
 	c.MayEnd(story.EACCES)
@@ -237,8 +236,8 @@ func (s *Stack) landlock(c *check.Check, m *module, q question) story.Errno {
 	}
 	var d denied
 	d.ask(w, q.rights)
-	if q.path != (world.Path{}) { // a message queue: no place that a rule could name leads to it
-		d.climb(w, q.path)
+	if q.Path != (world.Path{}) { // a message queue: no place that a rule could name leads to it
+		d.climb(w, q.Path)
 	}
 	if missing := d.any(); missing != 0 {
 		return s.restricted(c, m, q, story.EACCES, missing)
@@ -252,12 +251,12 @@ func (s *Stack) granted(c *check.Check, m *module, q question) {
 	if !c.Recording() {
 		return
 	}
-	c.Pass(story.Step{Code: story.LSMHook, Op: q.op, Obj: q.path.Ref(), Fact: [3]story.Origin{m.at}, Val: [3]uint64{c.Word("its rulesets allow " + rightNames(q.rights)), c.Word(m.name)}, Hook: q.hook})
+	c.Pass(story.Step{Code: story.LSMHook, Op: q.Op, Obj: q.Path.Ref(), Fact: [3]story.Origin{m.at}, Val: [3]uint64{c.Word("its rulesets allow " + rightNames(q.rights)), c.Word(m.name)}, Hook: q.Hook})
 }
 
 // restricted refuses by a ruleset.
 func (s *Stack) restricted(c *check.Check, m *module, q question, errno story.Errno, missing uint64) story.Errno {
-	st := story.Step{Code: story.LandlockRight, Errno: errno, Op: q.op, Obj: q.path.Ref(), Fact: [3]story.Origin{m.at}, Hook: q.hook}
+	st := story.Step{Code: story.LandlockRight, Errno: errno, Op: q.Op, Obj: q.Path.Ref(), Fact: [3]story.Origin{m.at}, Hook: q.Hook}
 	switch {
 	case q.where == never:
 		st.Code = story.LandlockMount
@@ -266,6 +265,10 @@ func (s *Stack) restricted(c *check.Check, m *module, q question, errno story.Er
 	}
 	if c.Recording() {
 		st.Val = [3]uint64{c.Word(rightNames(missing)), c.Word(m.name)}
+	}
+	if q.perhaps {
+		c.Unknown(st)
+		return 0
 	}
 	return c.Deny(st)
 }

@@ -263,3 +263,17 @@ func (p *Policy) HasCapability(name string) bool {
 func IsPolicy(data []byte) bool {
 	return bytes.HasPrefix(data, []byte{0x8c, 0xff, 0x7c, 0xf9})
 }
+
+// Types lists the types that have an attribute, in the order of their numbers; with "" all types.
+func (p *Policy) Types(attribute string) (names []string) {
+	want, ok := p.types.byName[attribute]
+	if attribute != "" && (!ok || !p.types.at(want).attribute) {
+		return nil
+	}
+	for i := range p.types.list {
+		if t := &p.types.list[i]; t.name != "" && !t.attribute && (attribute == "" || t.sets.has(want-1)) {
+			names = append(names, t.name)
+		}
+	}
+	return names
+}

@@ -104,6 +104,8 @@ const (
 	HookTaskGetioprio
 	HookTaskMovememory
 	HookUringAllowed
+	HookCapable
+	HookTaskSetrlimit
 
 	NumHooks
 )
@@ -119,7 +121,7 @@ var hookNames = [NumHooks]string{
 	"task_fix_setuid", "task_fix_setgid", "task_fix_setgroups", "capset", "ptrace_access_check", "ptrace_traceme",
 	"socket_create", "socket_bind", "socket_connect", "socket_listen", "socket_setsockopt", "unix_stream_connect", "unix_may_send",
 	"syslog", "settime", "quotactl", "kernel_read_file", "kernel_load_data", "locked_down", "bpf", "perf_event_open", "uring_override_creds", "uring_sqpoll", "key_permission", "ipc_permission",
-	"task_getpgid", "task_getsid", "task_getscheduler", "task_getioprio", "task_movememory", "uring_allowed",
+	"task_getpgid", "task_getsid", "task_getscheduler", "task_getioprio", "task_movememory", "uring_allowed", "capable", "task_setrlimit",
 }
 
 // String returns the hook's name, empty for none.

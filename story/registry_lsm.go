@@ -10,7 +10,7 @@ var (
 		Long: "A program of type BPF_PROG_TYPE_LSM is attached to one hook and returns 0 or an errno. What it decides depends on its code and its maps; hooks without a program let the call pass.",
 	})
 	LandlockRight = define(Info{
-		ID: "LSM141", Gate: LSM, Title: "Landlock: the rulesets must grant the right", Denies: "the task's Landlock rulesets do not grant {0} here", Refuses: "Landlock: {0} is not granted",
+		ID: "LSM141", Gate: LSM, Title: "Landlock: the rulesets must grant the right", Denies: "the task's Landlock rulesets do not grant {0} here", Unknowns: "whether Landlock asks for {0} here depends on the release of the kernel", Refuses: "Landlock: {0} is not granted",
 		Facts: []FactInfo{{"right", KindString}, {"module", KindString}}, Function: "is_access_to_paths_allowed", Errno: "EACCES", Releases: "since Linux 5.13", Man: landlockMan,
 		Long:  "A ruleset names rights that it handles, and each right that it handles is refused wherever no rule grants it: a rule is of one directory or file and holds for everything below. Each ruleset of the task must grant it. The path_* hooks run before may_create and may_delete, so that this EACCES hides what the mode bits would say; EEXIST, ENOENT, EROFS and EXDEV come first. file_open comes after them.",
 		Repro: "setpriv --landlock-access fs --landlock-rule path-beneath:read-file,read-dir,execute:/ touch /tmp/x",

@@ -150,7 +150,7 @@ func Chmod(c *check.Check, t Target, mode uint64) story.Errno {
 	if err := mapped(c, p, story.OpSetattr); err != 0 {
 		return err
 	}
-	if err := c.LSM.InodeSetattr(c, p); err != 0 {
+	if err := c.LSM.InodeSetattr(c, p, check.SetAttributes); err != 0 {
 		return err
 	}
 	if err := ownerOrCapable(c, p, story.OwnerOnly); err != 0 {
@@ -236,7 +236,11 @@ func Utimes(c *check.Check, t Target, times Times) story.Errno {
 	if err := mapped(c, p, story.OpSetattr); err != 0 {
 		return err
 	}
-	if err := c.LSM.InodeSetattr(c, p); err != 0 {
+	what := check.SetAttributes
+	if times.now() {
+		what = check.SetTouched
+	}
+	if err := c.LSM.InodeSetattr(c, p, what); err != 0 {
 		return err
 	}
 	if !times.Lost && !times.now() {

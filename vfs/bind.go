@@ -292,7 +292,7 @@ func (e *entry) bind(c *check.Check, t Target) story.Errno {
 	if err := e.create(c, t, false); err != 0 {
 		return err
 	}
-	if err := c.LSM.PathMknod(c, e.dir, world.TypeSock); err != 0 {
+	if err := c.LSM.PathMknod(c, e.dir, world.TypeSock, false); err != 0 {
 		return err
 	}
 	if err := mayCreate(c, e.dir); err != 0 {
@@ -301,7 +301,7 @@ func (e *entry) bind(c *check.Check, t Target) story.Errno {
 	if err := operation(c, e.dir, opMknod, story.EPERM); err != 0 {
 		return err
 	}
-	return c.LSM.InodeMknod(c, e.dir)
+	return c.LSM.InodeMknod(c, e.dir, e.name, world.TypeSock)
 }
 
 // Connect is __sys_connect as far as it does not depend on the other end.

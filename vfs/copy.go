@@ -68,10 +68,10 @@ func CopyFileRange(c *check.Check, in, out int, length, flags uint64) story.Errn
 			return err
 		}
 	}
-	if err := c.LSM.FilePermission(c, f.Path, check.MayRead); err != 0 {
+	if err := c.LSM.FilePermission(c, f, check.MayRead); err != 0 {
 		return err
 	}
-	if err := c.LSM.FilePermission(c, g.Path, check.MayWrite); err != 0 {
+	if err := c.LSM.FilePermission(c, g, check.MayWrite); err != 0 {
 		return err
 	}
 	if length == 0 {
@@ -133,7 +133,7 @@ func Sendfile(c *check.Check, out, in int, offset bool, count uint64) story.Errn
 				return err
 			}
 		}
-		if err := c.LSM.FilePermission(c, f.Path, check.MayRead); err != 0 {
+		if err := c.LSM.FilePermission(c, f, check.MayRead); err != 0 {
 			return err
 		}
 	}
@@ -144,7 +144,7 @@ func Sendfile(c *check.Check, out, in int, offset bool, count uint64) story.Errn
 	if err := mayUse(c, g, check.MayWrite, story.EBADF, story.DescriptorMode); err != 0 {
 		return err
 	}
-	if err := c.LSM.FilePermission(c, g.Path, check.MayWrite); err != 0 {
+	if err := c.LSM.FilePermission(c, g, check.MayWrite); err != 0 {
 		return err
 	}
 	if g.Flags&OAppend != 0 && !unsureFlags(g) {

@@ -142,7 +142,7 @@ func ReadWrite(c *check.Check, io IO) story.Errno {
 	if io.Known && int64(io.Count) < 0 {
 		return Invalid(c, story.EINVAL, "the length is negative")
 	}
-	if err := c.LSM.FilePermission(c, f.Path, mask); err != 0 {
+	if err := c.LSM.FilePermission(c, f, mask); err != 0 {
 		return err
 	}
 	if !io.Write {
@@ -297,7 +297,7 @@ func Fallocate(c *check.Check, fd int, mode uint64, off, length int64) story.Err
 			return err
 		}
 	}
-	if err := c.LSM.FilePermission(c, f.Path, check.MayWrite); err != 0 {
+	if err := c.LSM.FilePermission(c, f, check.MayWrite); err != 0 {
 		return err
 	}
 	if err := lacks(c, f, "allocation", story.ESPIPE, kind(c, f, world.TypeFIFO)); err != 0 {

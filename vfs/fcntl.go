@@ -35,7 +35,7 @@ func Fcntl(c *check.Check, fd int, cmd, arg uint64) story.Errno {
 			return c.Refuse(story.Step{Code: story.DescriptorFlags, Errno: story.EBADF, Op: story.OpLook, Obj: f.Path.Ref(), Fact: [3]story.Origin{f.At}, Val: [3]uint64{uint64(int64(fd)), c.Word("O_PATH")}})
 		}
 	}
-	if err := c.LSM.FileFcntl(c, f.Path); err != 0 {
+	if err := c.LSM.FileFcntl(c, f, cmd, arg); err != 0 {
 		return err
 	}
 	switch cmd {
@@ -118,7 +118,7 @@ func setLease(c *check.Check, f *world.FD, arg uint64) story.Errno {
 	if k := kind(c, f, world.TypeReg); k == kernel.No {
 		return lacks(c, f, "a lease", story.EINVAL, kernel.Yes)
 	}
-	if err := c.LSM.FileLock(c, f.Path); err != 0 {
+	if err := c.LSM.FileLock(c, f); err != 0 {
 		return err
 	}
 	busy := story.Step{Code: story.LeaseConflict, Errno: story.EAGAIN, Op: story.OpLook, Obj: f.Path.Ref(), Fact: [3]story.Origin{f.At}}
@@ -190,7 +190,7 @@ func Flock(c *check.Check, fd int, cmd uint64) story.Errno {
 	if typ != 8 && f.Flags&OAccMode == OAccMode && !unsureFlags(f) {
 		return mayUse(c, f, check.MayRead, story.EBADF, story.DescriptorMode)
 	}
-	return c.LSM.FileLock(c, f.Path)
+	return c.LSM.FileLock(c, f)
 }
 
 // Fsync is do_fsync.
@@ -298,7 +298,7 @@ func Getdents(c *check.Check, fd int, size uint64, known, fault bool) story.Errn
 			return err
 		}
 	}
-	if err := c.LSM.FilePermission(c, f.Path, check.MayRead); err != 0 {
+	if err := c.LSM.FilePermission(c, f, check.MayRead); err != 0 {
 		return err
 	}
 	ino := c.W.FS.I(f.Path.Dentry)

@@ -38,7 +38,7 @@ func ShmAttach(c *check.Check, id int, addr, flags uint64) story.Errno {
 	if e := ipcPerms(c, o, mode); e != 0 {
 		return e
 	}
-	if e := c.LSM.MmapFile(c, world.Path{}); e != 0 {
+	if e := c.LSM.MmapFile(c, nil, 0, true); e != 0 {
 		return e
 	}
 	if addr != 0 {

@@ -23,7 +23,7 @@ func MayLimit(c *check.Check, p Process) story.Errno {
 	if e := over(c, p, same, kernel.CapSysResource, story.EPERM, story.OpLimit); e != 0 {
 		return e
 	}
-	return c.LSM.Hook(c, story.HookTaskPrlimit, world.Path{}, story.OpLimit)
+	return c.LSM.OnTask(c, story.HookTaskPrlimit, p.Process, false, story.OpLimit, 0)
 }
 
 // SetLimit is do_prlimit with a new limit.
@@ -42,6 +42,18 @@ func SetLimit(c *check.Check, p Process, n int, set world.Rlimit) story.Errno {
 		}
 	}
 	now := taskLimit(c, p, n)
+	if err := raise(c, now, set); err != 0 {
+		return err
+	}
+	change := uint64(1) // SELinux asks for a hard limit that changes
+	if now.Known() && set.Max == now.V.Max {
+		change = 0
+	}
+	return c.LSM.OnTask(c, story.HookTaskSetrlimit, p.Process, p.Self, story.OpLimit, change)
+}
+
+// raise asks for what lifts a hard limit.
+func raise(c *check.Check, now world.Fact[world.Rlimit], set world.Rlimit) story.Errno {
 	if now.Known() && set.Max <= now.V.Max {
 		return 0
 	}

@@ -53,7 +53,7 @@ func Mmap(c *check.Check, m MapArgs) story.Errno {
 	if f != nil {
 		at = f.Path
 	}
-	if err := c.LSM.MmapFile(c, at); err != 0 {
+	if err := c.LSM.MmapFile(c, f, m.Prot, m.Flags&15 == mapShared); err != 0 {
 		return err
 	}
 	switch {
@@ -91,7 +91,7 @@ func mapAddress(c *check.Check, m MapArgs) story.Errno {
 	cr := c.Cred
 	s := story.Step{Code: story.MapMinAddr, Errno: story.EPERM, Op: story.OpLook, Fact: [3]story.Origin{0, least.At, cr.EffectiveAt}, Val: [3]uint64{m.Addr, uint64(least.V), uint64(cr.Effective)}}
 	if least.Known() && m.Addr >= uint64(least.V) {
-		return c.LSM.MmapAddr(c)
+		return c.LSM.MmapAddr(c, m.Addr)
 	}
 	switch a := asks(c, cr, 0, kernel.CapSysRawio, check.RealmInitial); {
 	case a == kernel.Yes:
@@ -103,7 +103,7 @@ func mapAddress(c *check.Check, m MapArgs) story.Errno {
 	default:
 		return c.Deny(s)
 	}
-	return c.LSM.MmapAddr(c)
+	return c.LSM.MmapAddr(c, m.Addr)
 }
 
 // mayLock is can_do_mlock.

@@ -142,6 +142,9 @@ func newMount(c *check.Check, a MountArgs, p world.Path) story.Errno {
 			return err
 		}
 	}
+	if err := c.LSM.SbKernMount(c, fs.name, strings.Contains(a.Data, "context=")); err != 0 {
+		return err
+	}
 	m := mountsOf(c)
 	flags := mountFlags(a.Flags)
 	if err := m.tooRevealing(p, fs, flags, mountAtime(a.Flags, 0)); err != 0 {

@@ -128,7 +128,7 @@ func Mount(c *check.Check, m MountArgs) story.Errno {
 	if f&msNoUser != 0 {
 		return badMount(c, p, "MS_NOUSER is the kernel's own")
 	}
-	if err := c.LSM.SbMount(c, p); err != 0 {
+	if err := c.LSM.SbMount(c, p, f&msRemount != 0); err != 0 {
 		return err
 	}
 	if err := mayMount(c, p); err != 0 {

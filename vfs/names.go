@@ -148,7 +148,7 @@ func Mkdir(c *check.Check, t Target, mode uint64) story.Errno {
 	if err := operation(c, e.dir, opMkdir, story.EPERM); err != 0 {
 		return err
 	}
-	if err := c.LSM.InodeMkdir(c, e.dir); err != 0 {
+	if err := c.LSM.InodeMkdir(c, e.dir, e.name); err != 0 {
 		return err
 	}
 	return e.made(c, world.TypeDir|uint16(mode&0o1777))
@@ -170,7 +170,7 @@ func Mknod(c *check.Check, t Target, mode, dev uint64) story.Errno {
 	if err := e.create(c, t, false); err != 0 {
 		return err
 	}
-	if err := c.LSM.PathMknod(c, e.dir, typ); err != 0 {
+	if err := c.LSM.PathMknod(c, e.dir, typ, typ == world.TypeChar && dev == 0); err != 0 {
 		return err
 	}
 	if err := mayCreate(c, e.dir); err != 0 {
@@ -200,9 +200,9 @@ func Mknod(c *check.Check, t Target, mode, dev uint64) story.Errno {
 	}
 	err := story.Errno(0)
 	if typ == world.TypeReg {
-		err = c.LSM.InodeCreate(c, e.dir)
+		err = c.LSM.InodeCreate(c, e.dir, e.name)
 	} else {
-		err = c.LSM.InodeMknod(c, e.dir)
+		err = c.LSM.InodeMknod(c, e.dir, e.name, typ)
 	}
 	if err != 0 {
 		return err
@@ -252,7 +252,7 @@ func Symlink(c *check.Check, body string, null bool, t Target) story.Errno {
 	if err := operation(c, e.dir, opSymlink, story.EPERM); err != 0 {
 		return err
 	}
-	if err := c.LSM.InodeSymlink(c, e.dir); err != 0 {
+	if err := c.LSM.InodeSymlink(c, e.dir, e.name); err != 0 {
 		return err
 	}
 	return e.made(c, world.TypeLink|0o777)

@@ -305,7 +305,7 @@ func (o *open) create(c *check.Check, n *namei.Walk) story.Errno {
 	if e := mount.WantWrite(c, dir, story.OpCreate); e != 0 {
 		return e
 	}
-	if e := c.LSM.PathMknod(c, dir, world.TypeReg); e != 0 {
+	if e := c.LSM.PathMknod(c, dir, world.TypeReg, false); e != 0 {
 		return e
 	}
 	if e := mayMapTask(c, dir, kernel.Yes); e != 0 {
@@ -314,7 +314,7 @@ func (o *open) create(c *check.Check, n *namei.Walk) story.Errno {
 	if e := c.Hooks.InodePermission(c, c.Cred, dir, check.MayWrite|check.MayExec); e != 0 {
 		return e
 	}
-	if e := c.LSM.InodeCreate(c, dir); e != 0 {
+	if e := c.LSM.InodeCreate(c, dir, n.Last); e != 0 {
 		return e
 	}
 	if e := operation(c, dir, opCreate, story.EACCES); e != 0 {
@@ -374,7 +374,7 @@ func mayMapTask(c *check.Check, dir world.Path, asks kernel.Answer) story.Errno 
 func (o *open) finish(c *check.Check, how How, n *namei.Walk, dir world.Path) story.Errno {
 	c.Opened.Path, c.Opened.Flags = n.Path, o.flags|how.Flags&OCloexec
 	if o.created {
-		c.Opened.Name, c.Opened.Mode = n.Last, uint16(how.Mode&0o7777)
+		c.Opened.Name, c.Opened.Mode, c.Opened.Stays = n.Last, uint16(how.Mode&0o7777), true
 		if e := c.LSM.FileOpen(c, n.Path, o.mode()|check.NewFile); e != 0 || o.flags&ODirect == 0 {
 			return e
 		}
@@ -547,7 +547,7 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 		if e := c.LSM.FileTruncate(c, p, nil); e != 0 {
 			return e
 		}
-		if e := c.LSM.InodeSetattr(c, p); e != 0 {
+		if e := c.LSM.InodeSetattr(c, p, check.SetSizeOpen); e != 0 {
 			return e
 		}
 		if e := killCaps(c, p); e != 0 {

@@ -135,7 +135,7 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 	if err != 0 {
 		return err
 	}
-	if err := c.LSM.InodeSetattr(c, p); err != 0 {
+	if err := c.LSM.InodeSetattr(c, p, check.SetAttributes); err != 0 {
 		return err
 	}
 	c.Changed = check.Changed{Path: p, UID: world.KUID(disk.uid), GID: world.KGID(disk.gid), SetUID: o.setUID, SetGID: o.setGID}

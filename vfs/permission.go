@@ -58,7 +58,7 @@ func (h Hooks) InodePermission(c *check.Check, cr *world.Cred, p world.Path, mas
 			return e
 		}
 	}
-	return c.LSM.InodePermission(c, p, mask)
+	return c.LSM.InodePermission(c, cr, p, mask)
 }
 
 // mayChange refuses to write an immutable inode, or one whose ids cannot be written back.

@@ -148,20 +148,20 @@ func Signal(c *check.Check, p Process, sig int, fromUser bool) story.Errno {
 		return 0
 	}
 	if p.Self {
-		return c.LSM.Hook(c, story.HookTaskKill, world.Path{}, story.OpSignal)
+		return c.LSM.OnTask(c, story.HookTaskKill, p.Process, true, story.OpSignal, uint64(sig))
 	}
 	if sig == sigCont && p.Process != nil && !everywhere(c, kernel.CapKill) && mayKill(c, p) != kernel.Yes {
 		if in, known := sameSession(c, p); !known {
 			c.Unknown(story.Step{Code: story.SessionRule, Errno: story.EPERM, Op: story.OpSignal, Fact: [3]story.Origin{c.W.ProcessesAt}, Val: [3]uint64{c.Word("whether the process is in the task's session")}})
-			return c.LSM.TaskKill(c, p.Process)
+			return c.LSM.TaskKill(c, p.Process, sig)
 		} else if in {
-			return c.LSM.TaskKill(c, p.Process)
+			return c.LSM.TaskKill(c, p.Process, sig)
 		}
 	}
 	if e := over(c, p, mayKill(c, p), kernel.CapKill, story.EPERM, story.OpSignal); e != 0 {
 		return e
 	}
-	return c.LSM.TaskKill(c, p.Process)
+	return c.LSM.TaskKill(c, p.Process, sig)
 }
 
 func sameSession(c *check.Check, p Process) (in, known bool) {
@@ -176,12 +176,12 @@ func sameSession(c *check.Check, p Process) (in, known bool) {
 // the task's, or CAP_SYS_NICE counts over it.
 func SafeNice(c *check.Check, p Process, hook story.Hook) story.Errno {
 	if p.Self {
-		return c.LSM.Hook(c, hook, world.Path{}, story.OpSchedule)
+		return c.LSM.OnTask(c, hook, p.Process, true, story.OpSchedule, 0)
 	}
 	if e := noMoreCaps(c, p, c.Cred.Permitted, kernel.CapSysNice, true, story.OpSchedule); e != 0 {
 		return e
 	}
-	return c.LSM.Hook(c, hook, world.Path{}, story.OpSchedule)
+	return c.LSM.OnTask(c, hook, p.Process, false, story.OpSchedule, 0)
 }
 
 // noMoreCaps compares the permitted set of a process with one of the task's.
@@ -261,7 +261,7 @@ func SignalMany(c *check.Check, pid, sig int) story.Errno {
 		if !valid {
 			return Invalid(c, story.EINVAL, "signals have the numbers 0 to 64")
 		}
-		return c.LSM.Hook(c, story.HookTaskKill, world.Path{}, story.OpSignal)
+		return c.LSM.OnTask(c, story.HookTaskKill, nil, false, story.OpSignal, uint64(sig))
 	}
 	found, takes := 0, kernel.No
 	for i := range c.W.Processes {
@@ -283,7 +283,7 @@ func SignalMany(c *check.Check, pid, sig int) story.Errno {
 	case !valid:
 		return Invalid(c, story.EINVAL, "signals have the numbers 0 to 64")
 	case pid == -1 || takes == kernel.Yes:
-		return c.LSM.TaskKill(c, nil)
+		return c.LSM.TaskKill(c, nil, sig)
 	}
 	s = story.Step{Code: story.ProcessOwner, Errno: story.EPERM, Op: story.OpSignal, Fact: [3]story.Origin{c.W.ProcessesAt, c.Cred.UIDAt, c.Cred.EffectiveAt},
 		Val: [3]uint64{pack(world.KUID(world.Invalid), world.KGID(world.Invalid)), pack(c.Cred.EUID, c.Cred.EGID), uint64(kernel.CapKill)}}

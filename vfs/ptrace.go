@@ -72,7 +72,7 @@ func MayAccess(c *check.Check, p Process, m AccessMode) story.Errno {
 			return e
 		}
 	}
-	if e := c.LSM.PtraceAccessCheck(c, p.Process); e != 0 {
+	if e := c.LSM.PtraceAccessCheck(c, p.Process, m.Attach); e != 0 {
 		return m.Errno
 	}
 	return 0

@@ -113,6 +113,16 @@ func mayLink(c *check.Check, src world.Path) story.Errno {
 		return 0
 	}
 	ino := c.W.FS.I(src.Dentry)
+	// safe_hardlink_source, which is asked before the owner is
+	safe := ino.Is(world.TypeReg) && ino.Mode&0o4000 == 0 && ino.Mode&0o2010 != 0o2010
+	var e story.Errno
+	missing := false
+	tried := safe || ino.Known&(world.KnownType|world.KnownPerm) != world.KnownType|world.KnownPerm
+	if tried {
+		c.Mute()
+		e = c.Hooks.InodePermission(c, c.Cred, src, check.MayRead|check.MayWrite)
+		missing = c.Unmute()
+	}
 	uid, _ := ids(c.W, src, ino)
 	owner := kernel.NotKnown
 	if ino.Known&world.KnownOwner != 0 {
@@ -125,12 +135,7 @@ func mayLink(c *check.Check, src world.Path) story.Errno {
 	if owner == kernel.Yes {
 		return 0
 	}
-	// safe_hardlink_source
-	safe := ino.Is(world.TypeReg) && ino.Mode&0o4000 == 0 && ino.Mode&0o2010 != 0o2010
-	if safe || ino.Known&(world.KnownType|world.KnownPerm) != world.KnownType|world.KnownPerm {
-		c.Mute()
-		e := c.Hooks.InodePermission(c, c.Cred, src, check.MayRead|check.MayWrite)
-		missing := c.Unmute()
+	if tried {
 		safe = e == 0 && !missing && safe
 		if missing || e == 0 && !safe {
 			c.Unknown(s)
@@ -191,10 +196,14 @@ func Rename(c *check.Check, oldT, newT Target, flags uint64) story.Errno {
 	if err := renamePair(c, &from, &to, flags); err != 0 {
 		return err
 	}
-	if err := c.LSM.PathRename(c, check.Renaming{From: from.path(), FromDir: from.dir, To: to.place(), ToDir: to.dir, Exchange: exchange}); err != 0 {
+	if err := c.LSM.PathRename(c, renaming(&from, &to, flags)); err != 0 {
 		return err
 	}
 	return renameEntries(c, &from, &to, flags)
+}
+
+func renaming(from, to *entry, flags uint64) check.Renaming {
+	return check.Renaming{From: from.path(), FromDir: from.dir, To: to.place(), ToDir: to.dir, Name: to.name, Exchange: flags&RenameExchange != 0, Whiteout: flags&RenameWhiteout != 0}
 }
 
 // renamePair is what do_renameat2 asks of the two names together.
@@ -289,7 +298,7 @@ func renameEntries(c *check.Check, from, to *entry, flags uint64) story.Errno {
 			}
 		}
 	}
-	if err := c.LSM.InodeRename(c, from.path(), to.dir); err != 0 {
+	if err := c.LSM.InodeRename(c, renaming(from, to, flags)); err != 0 {
 		return err
 	}
 	if err := local(c, from.path()); err != 0 {

@@ -66,11 +66,11 @@ func SetGroup(c *check.Check, p Process, group int) story.Errno {
 	case p.Session == p.Process.PID:
 		return sessionRule(c, "the process leads a session", story.EPERM)
 	case group == 0 || group == p.Process.PID:
-		return 0
+		return c.LSM.OnTask(c, story.HookTaskSetpgid, p.Process, p.Self, story.OpSchedule, 0)
 	}
 	for i := range c.W.Processes {
 		if q := &c.W.Processes[i]; q.Group == group && q.Session == p.Session {
-			return 0
+			return c.LSM.OnTask(c, story.HookTaskSetpgid, p.Process, p.Self, story.OpSchedule, 0)
 		}
 	}
 	if c.W.ProcessesAt.Known() {

@@ -70,7 +70,7 @@ func createSocket(c *check.Check, s *world.Socket) story.Errno {
 	case s.Family == afInet && s.Type == sockPacket:
 		s.Family = afPacket
 	}
-	if err := c.LSM.Hook(c, story.HookSocketCreate, world.Path{}, story.OpSocket); err != 0 {
+	if err := c.LSM.SocketCreate(c, s.Family, s.Type, s.Protocol); err != 0 {
 		return err
 	}
 	switch s.Family {

@@ -49,7 +49,9 @@ func Truncate(c *check.Check, t Target, length int64) story.Errno {
 			return err
 		}
 	}
+	what := check.SetSize
 	if t.FD {
+		what = check.SetSizeOpen
 		err = c.LSM.FileTruncate(c, p, c.W.Task.FDByNumber(t.DFD))
 	} else {
 		err = c.LSM.PathTruncate(c, p)
@@ -57,7 +59,7 @@ func Truncate(c *check.Check, t Target, length int64) story.Errno {
 	if err != 0 {
 		return err
 	}
-	if err := c.LSM.InodeSetattr(c, p); err != 0 {
+	if err := c.LSM.InodeSetattr(c, p, what); err != 0 {
 		return err
 	}
 	if err := newSize(c, p, length); err != 0 {

@@ -48,11 +48,23 @@ func InotifyAddWatch(c *check.Check, fd int, t Target, mask uint64) story.Errno 
 			return err
 		}
 	}
-	return watched(c, t, mask&inOnlyDir != 0, mask&inDontFollow != 0)
+	return watched(c, t, mask&inOnlyDir != 0, mask&inDontFollow != 0, watching(mask))
+}
+
+// watching sorts events as security modules do: those of reading, and those that wait for an answer.
+func watching(events uint64) (w check.Watching) {
+	const access, closeNoWrite, openPerm, accessPerm, openExecPerm = 1, 0x10, 0x10000, 0x20000, 0x40000
+	if events&(access|closeNoWrite|accessPerm) != 0 {
+		w |= check.WatchReads
+	}
+	if events&(openPerm|accessPerm|openExecPerm) != 0 {
+		w |= check.WatchPermission
+	}
+	return w
 }
 
 // watched is inotify_find_inode and fanotify_find_path.
-func watched(c *check.Check, t Target, dir, nofollow bool) story.Errno {
+func watched(c *check.Check, t Target, dir, nofollow bool, what check.Watching) story.Errno {
 	if nofollow {
 		t.Flags |= AtSymlinkNofollow
 	}
@@ -68,7 +80,7 @@ func watched(c *check.Check, t Target, dir, nofollow bool) story.Errno {
 	if err := c.Hooks.InodePermission(c, c.Cred, p, check.MayRead); err != 0 {
 		return err
 	}
-	return c.LSM.PathNotify(c, p)
+	return c.LSM.PathNotify(c, p, what)
 }
 
 func mustBeDir(c *check.Check, p world.Path) story.Errno {
@@ -164,7 +176,13 @@ func FanotifyMark(c *check.Check, fd int, flags, events uint64, t Target) story.
 	if flags&fanMarkFlush != 0 {
 		return 0
 	}
-	return watched(c, t, flags&fanMarkOnlyDir != 0, flags&fanMarkDontFollow != 0)
+	what := watching(events)
+	if flags&fanMarkMount != 0 {
+		what |= check.WatchMount
+	} else if flags&fanMarkFS != 0 {
+		what |= check.WatchFilesystem
+	}
+	return watched(c, t, flags&fanMarkOnlyDir != 0, flags&fanMarkDontFollow != 0, what)
 }
 
 // NameToHandle is SYSCALL_DEFINE5(name_to_handle_at).

@@ -144,7 +144,7 @@ func SetXattr(c *check.Check, t Target, x Xattr) story.Errno {
 			return err
 		}
 	}
-	if err := c.LSM.InodeSetxattr(c, p); err != 0 {
+	if err := c.LSM.InodeSetxattr(c, p, x.Name, x.Value, x.Size); err != 0 {
 		return err
 	}
 	if err := x.copied(c, p); err != 0 {
@@ -357,7 +357,7 @@ func RemoveXattr(c *check.Check, t Target, x Xattr) story.Errno {
 			return err
 		}
 	}
-	if err := c.LSM.InodeRemovexattr(c, p); err != 0 {
+	if err := c.LSM.InodeRemovexattr(c, p, x.Name); err != 0 {
 		return err
 	}
 	up, err := mounterRemoves(c, p, x.Name)

@@ -13,6 +13,7 @@ type Cred struct {
 	UserNS                                                   UserNSID
 	UIDAt, GIDAt, GroupsAt, EffectiveAt, BoundingAt, NoNewAt story.Origin
 	SecurebitsAt                                             story.Origin // unknown: no file of /proc shows them
+	Context                                                  Fact[string] // of SELinux, of credentials that are not the task's: an overlay's mounter's
 }
 
 // InGroup reports whether k is the fsgid or a supplementary group (in_group_p).
@@ -37,12 +38,14 @@ type FD struct {
 	Ruled   bool         // it may have been opened under a Landlock ruleset, which still limits it
 	At      story.Origin
 	Kind    FDKind
-	NS      NSFile   // of FDNamespace
-	PID     int      // of FDPid, as the task's PID namespace counts
-	Map     *IDFile  // of FDIDMap
-	Socket  *Socket  // of FDSocket
-	Context *Context // of FDContext
-	Tree    MountID  // of a detached tree: its root, as long as the descriptor keeps it
+	NS      NSFile       // of FDNamespace
+	PID     int          // of FDPid, as the task's PID namespace counts
+	Map     *IDFile      // of FDIDMap
+	Socket  *Socket      // of FDSocket
+	Context *Context     // of FDContext
+	Opener  Fact[string] // SELinux: the context of who has opened it
+	Labeled string       // SELinux: the context that the file had then; "": not known
+	Tree    MountID      // of a detached tree: its root, as long as the descriptor keeps it
 }
 
 // Filter is a seccomp filter as an input names it; it is compiled when a judge is bound.

@@ -14,6 +14,7 @@ const (
 	XattrAccess  = "system.posix_acl_access"
 	XattrDefault = "system.posix_acl_default"
 	XattrCaps    = "security.capability"
+	XattrSELinux = "security.selinux"
 )
 
 // Xattr finds an attribute.
@@ -22,6 +23,9 @@ func (i *Inode) Xattr(name string) (Xattr, State) {
 		if x.Name == name {
 			return x, Present
 		}
+	}
+	if name == XattrSELinux && i.Known&KnownContext != 0 && i.Context != "" {
+		return Xattr{Name: name, Value: i.Context, Size: len(i.Context) + 1}, Present
 	}
 	if i.Known&KnownXattr == 0 || i.NoTrusted && strings.HasPrefix(name, "trusted.") {
 		return Xattr{}, Unsure

@@ -20,10 +20,11 @@ import (
 	"syscallstory/verify/gates"
 	"syscallstory/verify/overlay"
 	"syscallstory/verify/propagation"
+	"syscallstory/verify/selinux"
 )
 
 // areas are the parts of the model that can be verified.
-var areas = []verify.Area{filters.Area, gates.Area, propagation.Area, overlay.Area}
+var areas = []verify.Area{filters.Area, gates.Area, propagation.Area, overlay.Area, selinux.Area}
 
 func (p *program) verifyCommand() *cobra.Command {
 	var o verify.Options
@@ -35,7 +36,8 @@ func (p *program) verifyCommand() *cobra.Command {
 			"rules, gVisor's compiler and interpreter, and the kernel), gates (random files, mounts, user namespaces and tasks, built for\n" +
 			"real, and calls over every route; why a call is refused and what would let it pass are performed too), overlay (random layers, what\n" +
 			"calls on them end in, and what is in the upper layer afterwards), propagation (sequences of mount operations in up to four mount\n" +
-			"namespaces; --count counts sequences). Without AREA all that this machine can do. The same seed makes the same cases.",
+			"namespaces; --count counts sequences), selinux (random labels and contexts, and calls under enforcing, with the AVC records that\n" +
+			"they leave; on a machine that is there for it, as the lab's). Without AREA all that this machine can do. The same seed makes the same cases.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
 				return fmt.Errorf("-o %s: text and json exist", output)

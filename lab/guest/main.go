@@ -40,6 +40,7 @@ func live() error {
 		return err
 	}
 	g.mountRest()
+	g.miss("the SELinux policy", loadPolicy("/etc/selinux/policy"))
 	g.settle()
 	port, err := openPort(wire.PortName)
 	if err != nil {

@@ -1,0 +1,143 @@
+package selinux
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"syscallstory/check"
+	"syscallstory/explain"
+	"syscallstory/from/node"
+	"syscallstory/kernel"
+	"syscallstory/selinux"
+	"syscallstory/story"
+	"syscallstory/syscalls"
+	"syscallstory/world"
+)
+
+// machine is what a scene does not say.
+type machine struct {
+	node    *node.Node
+	release kernel.Release
+	policy  *selinux.Policy
+	builder string // context of who builds the scenes
+}
+
+// asked is a call with what the model says of it.
+type asked struct {
+	call  *syscalls.Call
+	text  string
+	errno story.Errno
+	gate  string
+	avcs  []check.AVC
+}
+
+// types are the types of files.
+var types = map[string]uint16{"dir": world.TypeDir, "file": world.TypeReg, "link": world.TypeLink, "fifo": world.TypeFIFO, "null": world.TypeChar}
+
+// predict says what a scene's calls end in; unsure is why the model does not know the end of the call behind them.
+func (m *machine) predict(s *Scene, labels map[string]string) (all []asked, unsure string, err error) {
+	w := world.New()
+	at := w.Text("the scene")
+	m.node.Apply(w)
+	w.Kernel, w.KernelAt = m.release, at
+	w.SELinux = world.SELinux{Policy: world.Given(world.PolicyFile{Name: "the running policy"}, at), Engine: m.policy, Enforcing: world.Given(true, at)}
+	inode := func(mode uint16, uid uint32, label string) world.Inode {
+		return world.Inode{Mode: mode, UID: world.KUID(uid), GID: world.KGID(uid), Known: world.KnownAll | world.KnownPeers | world.KnownContext, Nlink: 1, Whole: mode&world.TypeMask == world.TypeDir, Context: label, At: at}
+	}
+	sb := world.SB{Type: "tmpfs", Name: "the scene", At: at, FlagsAt: at, Contexts: world.Given(world.MountContexts{Context: s.Context}, at)}
+	id := w.FS.NewSB(sb, inode(world.TypeDir|0o777, 0, labels["."]))
+	root := w.FS.SB(id).Root
+	for i := range s.Files {
+		f := &s.Files[i]
+		dir := root
+		if up := path.Dir(f.Path); up != "." {
+			for _, part := range strings.Split(up, "/") {
+				if dir = w.FS.Known(dir, part); dir == 0 {
+					return nil, "", fmt.Errorf("the scene has no directory for %s", f.Path)
+				}
+			}
+		}
+		ino := inode(types[f.Type]|f.Mode, f.UID, labels[f.Path])
+		switch f.Type {
+		case "dir":
+			ino.Nlink = 2
+		case "link":
+			ino.Link, ino.Size = f.Target, int64(len(f.Target))
+		case "null":
+			ino.Major, ino.Minor = 1, 3
+		}
+		w.FS.Add(dir, path.Base(f.Path), ino)
+	}
+	base := w.FS.NewSB(world.SB{Type: "tmpfs", Name: "what lies below the scene", At: at, FlagsAt: at}, inode(world.TypeDir|0o755, 0, ""))
+	below := w.Attach(world.Path{}, world.Mount{Root: w.FS.SB(base).Root, SB: base, Point: "/", Origin: at, Why: at})
+	w.MountNS = []world.MountNS{{Root: below}}
+	mnt := w.Attach(world.Path{Mount: below, Dentry: w.FS.Add(w.FS.SB(base).Root, "w", inode(world.TypeDir|0o755, 0, ""))}, world.Mount{Root: root, SB: id, Point: "/w", Origin: at, Why: at})
+	cr := world.Cred{UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at, NoNewAt: at, SecurebitsAt: at, Bounding: world.AllCaps}
+	if s.UID == 0 {
+		cr.Effective, cr.Permitted = world.AllCaps, world.AllCaps
+	}
+	u, g := world.KUID(s.UID), world.KGID(s.UID)
+	cr.RUID, cr.EUID, cr.SUID, cr.FSUID, cr.RGID, cr.EGID, cr.SGID, cr.FSGID = u, u, u, u, g, g, g, g
+	one := world.Given(1, at)
+	none := world.Given("", at)
+	here := world.Path{Mount: mnt, Dentry: root}
+	w.Task = world.Task{Cred: cr, Root: here, Cwd: here, CwdAt: at, Umask: world.Given(uint16(0), at), FDsAt: at, NoFile: world.Given(1024, at), OpenFDs: world.Given(0, at), Devices: world.Devices{All: true, At: at},
+		NS: w.InitialNamespaces(at), LandlockAt: at, Threads: one, FSUsers: one, Seccomp: world.Seccomp{At: at}, Labels: []world.Label{{Module: "selinux", Value: s.Task, At: at}},
+		Contexts: world.Contexts{Exec: none, FSCreate: world.Given(s.FSCreate, at), SockCreate: none, KeyCreate: none}}
+	for i := range w.Task.Rlimits {
+		w.Task.Rlimits[i] = world.Given(world.Rlimit{Cur: ^uint64(0), Max: ^uint64(0)}, at)
+	}
+	if s.Opened != "" {
+		p, _, st := w.Resolve(here, here, s.Opened)
+		if st != world.Present {
+			return nil, "", fmt.Errorf("the scene has no %s", s.Opened)
+		}
+		w.Task.FDs = []world.FD{{N: 0, Path: p, Flags: 2, FlagsAt: at, At: at, Opener: world.Given(m.builder, at), Labeled: w.FS.I(p.Dentry).Context}}
+		w.Task.OpenFDs.V = 1
+	}
+	j, err := explain.Bind(w, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, text := range s.Calls {
+		call, err := syscalls.Parse(syscalls.X8664, text)
+		if err != nil {
+			return nil, "", err
+		}
+		end, avcs := j.Records(call)
+		if !end.Sure || end.Verdict != story.Denied && end.Verdict != story.Allowed {
+			return all, text + ": " + why(j.Story(call)), nil
+		}
+		a := asked{call: call, text: text, errno: end.Errno, avcs: slices.Clone(avcs)}
+		if step, denied := j.Decided(); end.Verdict == story.Denied && denied {
+			a.gate = step.Code.Info().Gate.String()
+		}
+		all = append(all, a)
+		if end.Verdict == story.Denied {
+			j.ApplyRefused()
+			continue
+		}
+		j.Apply(call, -1)
+		if call.Name == "mknod" && strings.Contains(text, "S_IFIFO") { // nobody has it open
+			if made, _, st := w.Resolve(here, w.Task.Cwd, call.Args[0].Str); st == world.Present {
+				w.FS.I(made.Dentry).Known |= world.KnownPeers
+			}
+		}
+	}
+	return all, "", nil
+}
+
+// why says what a story lacks.
+func why(s *story.Story) string {
+	if len(s.Missing) > 0 {
+		return s.Missing[0].Text
+	}
+	for i := range s.Steps {
+		if s.Steps[i].Outcome == story.Unknown.String() {
+			return s.Steps[i].Text
+		}
+	}
+	return s.Verdict
+}

@@ -1,0 +1,236 @@
+package selinux
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"slices"
+
+	"syscallstory/selinux"
+)
+
+// labels are what a policy has to draw contexts from.
+type labels struct {
+	policy  *selinux.Policy
+	domains []string
+	files   []string
+	classes map[string]selinux.Class
+}
+
+// known are types that containers meet; those that the policy has are drawn as often as all others.
+var known = struct{ domains, files []string }{
+	[]string{"container_t", "container_t", "container_t", "spc_t", "container_engine_t", "dockerd_t", "kernel_t", "unconfined_t", "init_t", "user_t", "sshd_t"},
+	[]string{"container_file_t", "container_file_t", "container_file_t", "container_ro_file_t", "shadow_t", "etc_t", "tmp_t", "user_home_t", "var_log_t", "tmpfs_t", "bin_t", "usr_t", "container_var_lib_t", "default_t"},
+}
+
+func newLabels(p *selinux.Policy) *labels {
+	l := &labels{policy: p, domains: p.Types("domain"), files: p.Types("file_type"), classes: map[string]selinux.Class{}}
+	if len(l.domains) == 0 {
+		l.domains = p.Types("")
+	}
+	if len(l.files) == 0 {
+		l.files = p.Types("")
+	}
+	for _, t := range known.domains {
+		if slices.Contains(l.domains, t) {
+			for range len(l.domains) / 10 {
+				l.domains = append(l.domains, t)
+			}
+		}
+	}
+	for _, t := range known.files {
+		if slices.Contains(l.files, t) {
+			for range len(l.files) / 20 {
+				l.files = append(l.files, t)
+			}
+		}
+	}
+	for _, c := range []string{"file", "dir", "lnk_file", "fifo_file", "chr_file"} {
+		l.classes[c], _ = p.Class(c)
+	}
+	return l
+}
+
+type gen struct {
+	*rand.Rand
+	*labels
+	task selinux.Label
+}
+
+func (g *gen) one(in int) bool           { return g.IntN(in) == 0 }
+func (g *gen) pick(s ...string) string   { return s[g.IntN(len(s))] }
+func (g *gen) number(n ...uint32) uint32 { return n[g.IntN(len(n))] }
+func (g *gen) name() string              { return g.pick("a", "b", "c", "d") }
+
+// level draws a level, so that categories meet.
+func (g *gen) level() string {
+	return g.pick("s0", "s0", "s0:c1,c2", "s0:c1,c2", "s0:c1", "s0:c338,c794", "s0:c0.c1023", "s0-s0:c0.c1023", "s0-s0:c1,c2")
+}
+
+// context draws a context that the policy has; ok is false where it has none of that kind.
+func (g *gen) context(types []string, roles ...string) (string, selinux.Label, bool) {
+	for range 200 {
+		text := g.pick("system_u", "system_u", "system_u", "user_u", "unconfined_u", "root") + ":" + g.pick(roles...) + ":" + types[g.IntN(len(types))]
+		if g.policy.MLS() {
+			text += ":" + g.level()
+		}
+		if l, err := g.policy.Label(text); err == nil {
+			return g.policy.Text(l), l, true
+		}
+	}
+	return "", selinux.Label{}, false
+}
+
+// file draws the label of a file of a class; most are of types about which there are rules for the task.
+func (g *gen) file(class string) string {
+	text := ""
+	for range 30 {
+		t, l, ok := g.context(g.files, "object_r")
+		if !ok {
+			return ""
+		}
+		if text = t; g.one(4) || g.policy.Decide(g.task, l, g.classes[class]).Allowed != 0 {
+			break
+		}
+	}
+	return text
+}
+
+var classOf = map[string]string{"dir": "dir", "file": "file", "link": "lnk_file", "fifo": "fifo_file", "null": "chr_file"}
+
+// scene makes files, a task and its calls.
+func (g *gen) scene() *Scene {
+	s := &Scene{}
+	for ok := false; !ok; {
+		s.Task, g.task, ok = g.context(g.domains, "system_r", "system_r", "system_r", "user_r", "unconfined_r", "object_r")
+	}
+	s.UID = g.number(0, 0, 1000)
+	switch {
+	case g.one(6):
+		s.Context = g.file("file")
+	case g.one(10):
+		s.FSCreate = g.file("file")
+	}
+	if s.Root = g.file("dir"); s.Context != "" {
+		s.Root = ""
+	}
+	g.tree(s)
+	var plain []string
+	for _, f := range s.Files {
+		if f.Type == "file" {
+			plain = append(plain, f.Path)
+		}
+	}
+	if len(plain) > 0 && g.one(3) {
+		s.Opened = plain[g.IntN(len(plain))]
+	}
+	for range 24 {
+		s.Calls = append(s.Calls, g.call())
+	}
+	s.Calls = append(s.Calls, g.last())
+	return s
+}
+
+func (g *gen) tree(s *Scene) {
+	there := map[string]string{".": "dir"}
+	var add func(p, typ string)
+	add = func(p, typ string) {
+		if there[p] != "" {
+			return
+		}
+		dir := path.Dir(p)
+		if there[dir] == "" {
+			add(dir, "dir")
+		}
+		if there[dir] != "dir" {
+			return
+		}
+		f := File{Path: p, Type: typ, UID: g.number(0, 0, 1000), Mode: uint16(g.number(0o777, 0o777, 0o777, 0o777, 0o755, 0o666, 0o700, 0o4755, 0o1777, 0o444))}
+		if typ == "link" {
+			f.Mode, f.Target = 0o777, g.pick("a", "b", "c/a", "../a", "d/b")
+		}
+		if s.Context == "" && !g.one(8) {
+			f.Label = g.file(classOf[typ])
+		}
+		there[p] = typ
+		s.Files = append(s.Files, f)
+	}
+	for range 5 + g.IntN(9) {
+		add(g.path(), g.pick("dir", "dir", "dir", "file", "file", "file", "file", "link", "fifo", "null"))
+	}
+}
+
+func (g *gen) path() string {
+	p := g.name()
+	for g.IntN(5) < 2 && len(p) < 6 {
+		p += "/" + g.name()
+	}
+	return p
+}
+
+// call writes a call.
+func (g *gen) call() string {
+	p := g.path()
+	mode := func() string { return g.pick("0755", "0700", "0644", "0600", "02775") }
+	fd := func() int { return g.IntN(3) }
+	switch g.IntN(34) {
+	case 0, 1, 2:
+		return fmt.Sprintf("open(%q, %s)", p, g.pick("O_RDONLY|O_NONBLOCK", "O_RDONLY|O_NONBLOCK|O_NOFOLLOW", "O_RDONLY|O_DIRECTORY", "O_PATH", "O_RDONLY|O_NONBLOCK"))
+	case 3, 4, 5, 6:
+		return fmt.Sprintf("open(%q, %s|O_NONBLOCK%s)", p, g.pick("O_WRONLY", "O_RDWR", "O_WRONLY|O_APPEND", "O_RDONLY", "O_RDWR|O_APPEND"), g.pick("", "", "|O_TRUNC"))
+	case 7, 8:
+		return fmt.Sprintf("open(%q, O_RDWR|O_NONBLOCK|O_CREAT%s, %s)", p, g.pick("", "|O_EXCL", "|O_TRUNC"), mode())
+	case 9, 10, 11:
+		return fmt.Sprintf("mkdir(%q, %s)", p, mode())
+	case 12:
+		return fmt.Sprintf("rmdir(%q)", p)
+	case 13, 14:
+		return fmt.Sprintf("unlink(%q)", p)
+	case 15, 16:
+		return fmt.Sprintf("rename(%q, %q)", p, g.path())
+	case 17:
+		return fmt.Sprintf("renameat2(AT_FDCWD, %q, AT_FDCWD, %q, %s)", p, g.path(), g.pick("RENAME_NOREPLACE", "RENAME_EXCHANGE", "RENAME_EXCHANGE"))
+	case 18:
+		return fmt.Sprintf("link(%q, %q)", p, g.path())
+	case 19:
+		return g.pick(fmt.Sprintf("symlink(%q, %q)", g.pick("a", "b/a", "c"), p), fmt.Sprintf("mknod(%q, S_IFIFO|0644, 0)", p), fmt.Sprintf("mknod(%q, S_IFSOCK|0644, 0)", p), fmt.Sprintf("mknod(%q, S_IFREG|0640, 0)", p))
+	case 20:
+		return fmt.Sprintf("chmod(%q, %s)", p, mode())
+	case 21:
+		return fmt.Sprintf("%s(%q, %d, %d)", g.pick("chown", "lchown"), p, g.number(0, 1000), g.number(0, 1000))
+	case 22:
+		return fmt.Sprintf("truncate(%q, %s)", p, g.pick("0", "3", "4096"))
+	case 23:
+		return g.pick(fmt.Sprintf("utimensat(AT_FDCWD, %q, NULL, %s)", p, g.pick("0", "AT_SYMLINK_NOFOLLOW")), fmt.Sprintf("utimensat(AT_FDCWD, %q, [{tv_sec=1, tv_nsec=0}, {tv_sec=1, tv_nsec=0}], 0)", p))
+	case 24:
+		return g.pick(fmt.Sprintf("lstat(%q, 0xb0f0)", p), fmt.Sprintf("stat(%q, 0xb0f0)", p), fmt.Sprintf("readlink(%q, 0xb0f0, 100)", p), fmt.Sprintf("statfs(%q, 0xb0f0)", p))
+	case 25:
+		return fmt.Sprintf("access(%q, %s)", p, g.pick("F_OK", "R_OK", "W_OK", "X_OK", "R_OK|W_OK"))
+	case 26:
+		return g.pick(fmt.Sprintf("getxattr(%q, %q, 0xb0f0, 100)", p, g.pick("security.selinux", "user.x")), fmt.Sprintf("listxattr(%q, 0xb0f0, 100)", p), fmt.Sprintf("lgetxattr(%q, \"security.selinux\", 0xb0f0, 100)", p))
+	case 27:
+		label := g.file(g.pick("file", "dir"))
+		return fmt.Sprintf("%s(%q, \"security.selinux\", %q, %d, 0)", g.pick("setxattr", "lsetxattr"), p, label, len(label))
+	case 28:
+		return g.pick(fmt.Sprintf("removexattr(%q, \"security.selinux\")", p), fmt.Sprintf("chdir(%q)", g.pick(p, "..", ".")))
+	case 29:
+		return fmt.Sprintf("%s(%d, 0xb0f0, 0)", g.pick("read", "write"), fd())
+	case 30:
+		return g.pick(fmt.Sprintf("ftruncate(%d, 5)", fd()), fmt.Sprintf("fchmod(%d, 0700)", fd()), fmt.Sprintf("fstat(%d, 0xb0f0)", fd()))
+	case 31:
+		return fmt.Sprintf("mmap(NULL, 4096, %s, %s, %d, 0)", g.pick("PROT_READ", "PROT_READ|PROT_WRITE", "PROT_READ|PROT_EXEC"), g.pick("MAP_PRIVATE", "MAP_SHARED"), fd())
+	case 32:
+		return g.pick("mmap(NULL, 4096, PROT_READ|PROT_WRITE|PROT_EXEC, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)", "getpgid(0)", "getsid(0)", "sched_getscheduler(0)", "setpriority(PRIO_PROCESS, 0, 5)", "ioprio_get(IOPRIO_WHO_PROCESS, 0)",
+			"mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)", "prlimit64(0, RLIMIT_CORE, {rlim_cur=0, rlim_max=0}, NULL)")
+	}
+	return g.pick(fmt.Sprintf("fcntl(%d, %s)", fd(), g.pick("F_GETFD", "F_GETFL", "F_GETOWN", "F_GETSIG", "F_SETFL, O_APPEND", "F_SETFL, 0", "F_SETOWN, 0")), fmt.Sprintf("ioctl(%d, FS_IOC_GETFLAGS, 0xb0f0)", fd()), fmt.Sprintf("close(%d)", fd()), fmt.Sprintf("flock(%d, LOCK_SH|LOCK_NB)", fd()))
+}
+
+// last writes a call behind which not everything is known.
+func (g *gen) last() string {
+	if g.one(4) {
+		return fmt.Sprintf("open(%q, O_RDWR|O_TMPFILE, %s)", g.pick(".", g.path()), g.pick("0600", "0644"))
+	}
+	return g.pick("socket(AF_UNIX, SOCK_STREAM, 0)", "socket(AF_UNIX, SOCK_DGRAM, 0)", "socket(AF_INET, SOCK_STREAM, IPPROTO_TCP)", "socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP)", "socket(AF_INET6, SOCK_STREAM, 0)",
+		"socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)", "socket(AF_PACKET, SOCK_RAW, 0)", "socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)", "unshare(CLONE_NEWUSER)", "unshare(CLONE_NEWNS)", "chroot(\"a\")", "sethostname(\"x\", 1)")
+}
