@@ -6,7 +6,7 @@ FUZZTIME ?= 20s
 EXPLORER := -f examples/explorer.yaml --host-root examples/node/root --node examples/node/node.yaml --rootfs embedded
 CALL := open("/test-pd/file.log", O_WRONLY)
 # Debian packages that the tests use.
-TEST_PACKAGES := strace acl uidmap runc crun podman qemu-system-x86 xz-utils secilc selinux-utils selinux-policy-default setools libsepol-dev gcc libc6-dev
+TEST_PACKAGES := strace acl uidmap runc crun podman qemu-system-x86 xz-utils secilc selinux-utils selinux-policy-default setools libsepol-dev gcc libc6-dev m4 checkpolicy semodule-utils policycoreutils zstd bzip2
 
 .PHONY: build run test lab test-packages verify-long lint bench bench-start bench-seccomp fuzz generate clean
 

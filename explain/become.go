@@ -22,6 +22,12 @@ func (j *Judge) become(call *syscalls.Call) {
 		t.FDs = slices.DeleteFunc(slices.Clone(t.FDs), func(f world.FD) bool { return f.Flags&vfs.OCloexec != 0 })
 		t.OpenFDs.V -= before - len(t.FDs)
 		t.TooMany, t.Fresh = world.Fact[bool]{}, false
+		if j.c.NewLabel != "" {
+			at := w.Text("the stream's " + call.Name)
+			t.Labels = append(slices.DeleteFunc(slices.Clone(t.Labels), func(l world.Label) bool { return l.Module == "selinux" }), world.Label{Module: "selinux", Value: j.c.NewLabel, At: at})
+			none := world.Given("", at)
+			t.Contexts = world.Contexts{Exec: none, FSCreate: none, SockCreate: none, KeyCreate: none}
+		}
 	}
 	switch {
 	case b.Creds:

@@ -25,6 +25,7 @@ type runFlags struct {
 	copies  []string
 	files   []string
 	label   string
+	selinux bool
 	console bool
 	verbose bool
 }
@@ -52,6 +53,7 @@ func (p *program) runCommand() *cobra.Command {
 	f.StringArrayVar(&o.env, "env", nil, "NAME=VALUE for the program")
 	f.StringArrayVar(&o.copies, "copy", nil, "FILE[:PATH], a file or directory put into the guest before the run; PATH begins at /root")
 	f.StringArrayVar(&o.files, "image-file", nil, "FILE:PATH, put into the guest's root before it boots, as a policy")
+	f.BoolVar(&o.selinux, "selinux", false, "start SELinux with Debian's policy and its modules for containers; it is permissive until the program says otherwise")
 	f.StringVar(&o.label, "label", "", "security context of the program's exec")
 	f.BoolVar(&o.console, "console", false, "show the guest's console on standard error")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say how long things took")
@@ -76,6 +78,13 @@ func (p *program) runOne(ctx context.Context, lab *machine.Lab, o *runFlags, arg
 			return usage{fmt.Errorf("--image-file %s: FILE:PATH is needed", f)}
 		}
 		o.spec.Files = append(o.spec.Files, image.File{Name: strings.TrimPrefix(path.Clean(to), "/"), Mode: 0o644, Source: from})
+	}
+	if o.selinux {
+		policy, err := lab.Policy(ctx)
+		if err != nil {
+			return err
+		}
+		o.spec.SELinux(policy)
 	}
 	cmd, err := command(ctx, lab, args)
 	if err != nil {

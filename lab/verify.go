@@ -15,16 +15,18 @@ import (
 // area is a part of the model that is verified on every kernel, with arguments that keep it under a minute of an emulated
 // processor.
 type area struct {
-	name string
-	args []string
+	name    string
+	args    []string
+	selinux bool // on a machine with SELinux and a policy
 }
 
 // areas is the one list of them: lab verify, make lab and make test go through it.
 var areas = []area{
-	{"seccomp", []string{"--count", "10000"}},
-	{"propagation", []string{"--count", "150"}},
-	{"overlay", []string{"--count", "2000"}},
-	{"gates", []string{"--count", "400"}},
+	{name: "seccomp", args: []string{"--count", "10000"}},
+	{name: "propagation", args: []string{"--count", "150"}},
+	{name: "overlay", args: []string{"--count", "2000"}},
+	{name: "gates", args: []string{"--count", "400"}},
+	{name: "selinux", args: []string{"--count", "1000"}, selinux: true},
 }
 
 // areaPatience is how long an area may take on a busy computer.
@@ -96,7 +98,15 @@ func verify(ctx context.Context, lab *machine.Lab, series string, a area) (*veri
 	if err != nil {
 		return nil, err
 	}
-	m, err := lab.Start(ctx, machine.Spec{Series: series})
+	spec := machine.Spec{Series: series}
+	if a.selinux {
+		policy, err := lab.Policy(ctx)
+		if err != nil {
+			return nil, err
+		}
+		spec.SELinux(policy)
+	}
+	m, err := lab.Start(ctx, spec)
 	if err != nil {
 		return nil, err
 	}

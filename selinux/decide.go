@@ -139,3 +139,14 @@ func (p *Policy) Transition(from, to, task Label, c Class) (ok bool, why string)
 	}
 	return true, ""
 }
+
+// Bounded says whether a label's type is the other's or bounded by it, directly or through further ones
+// (security_bounded_transition).
+func (p *Policy) Bounded(l, by Label) bool {
+	for t := l.typ; t != 0; t = p.types.at(t).bounds {
+		if t == by.typ {
+			return true
+		}
+	}
+	return false
+}

@@ -65,6 +65,14 @@ func Execve(c *check.Check, t Target, args ExecArgs) story.Errno {
 	if e := x.handlers(c); e != 0 {
 		return e
 	}
+	for _, p := range [...]world.Path{program, x.file} {
+		if e := c.LSM.Hook(c, story.HookMmapFile, p, story.OpExec); e != 0 {
+			return e
+		}
+		if x.file == program {
+			break
+		}
+	}
 	c.Became.Exec = true
 	if c.Recording() {
 		c.Effect(story.Effect{Kind: "executed", Path: c.W.PathText(program)})

@@ -1,6 +1,8 @@
 package vfs
 
 import (
+	"strings"
+
 	"syscallstory/check"
 	"syscallstory/kernel"
 	"syscallstory/selinux"
@@ -174,6 +176,8 @@ func (a *asking) hook() {
 		a.filesystem(q.Path, "getattr")
 	case story.HookUsernsCreate:
 		a.ask(a.source, "user_namespace", "create")
+	case story.HookBprmCredsForExec:
+		a.exec()
 	case story.HookCapset:
 		a.ask(a.source, "process", "setcap")
 	case story.HookSocketCreate:
@@ -327,7 +331,7 @@ func (a *asking) created(dir world.Path, class, name string) (selinux.Label, str
 	}
 	m, _ := a.superblock(a.c.W.FS.SBOf(dir.Dentry))
 	asked := a.c.W.Task.Contexts.FSCreate
-	if !asked.Known() {
+	if !asked.Known() && !a.c.W.Task.Fresh { // execve forgets it
 		return selinux.Label{}, "whether the task has asked for a context of new files is not known"
 	}
 	var want selinux.Label
@@ -469,6 +473,10 @@ func (a *asking) fileFcntl() {
 func (a *asking) mmapFile() {
 	const write, exec = 2, 4
 	f, prot, shared := a.q.File, a.q.Args[0], a.q.Args[1] != 0
+	if f == nil && a.q.Path.Dentry != 0 {
+		a.mapped()
+		return
+	}
 	if f != nil {
 		a.on(f.Path, "map")
 	}
@@ -506,6 +514,112 @@ func (a *asking) pathNotify() {
 		perms = append(perms, "watch_reads")
 	}
 	a.on(a.q.Path, perms...)
+}
+
+// exec is selinux_bprm_creds_for_exec: the program's label gives the task its next one, or it stays; and what mapping the program asks
+// of that one. A program that must not be mapped is killed.
+func (a *asking) exec() {
+	q, c := a.q, a.c
+	file, class, ok := a.of(q.Path)
+	if !ok {
+		return
+	}
+	var next selinux.Label
+	explicit := false
+	switch asked := c.W.Task.Contexts.Exec; {
+	case !asked.Known() && !c.W.Task.Fresh:
+		a.lost("whether the task has asked for a context of its next program is not known")
+		return
+	case asked.V != "":
+		l, err := a.policy.Label(asked.V)
+		if err != nil {
+			a.lost("the context that the task asks for is not one of the policy's: " + err.Error())
+			return
+		}
+		next, explicit = l, true
+	default:
+		cl, _ := a.policy.Class("process")
+		made, err := a.policy.Create(a.source, file, cl, "")
+		if err != nil {
+			a.lost(err.Error())
+			return
+		}
+		next = made.Label
+	}
+	if next != a.source && !a.mayChange(next) {
+		if a.why != "" {
+			return
+		}
+		if explicit {
+			a.errno, a.words = story.EACCES, "a mount with nosuid keeps the task from its next context"
+			if c.Cred.NoNewPrivs {
+				a.errno, a.words = story.EPERM, "no_new_privs keeps the task from its next context"
+			}
+			return
+		}
+		next = a.source
+	}
+	if next == a.source {
+		a.ask(file, class, "execute_no_trans")
+	} else {
+		a.ask(next, "process", "transition")
+		a.list = append(a.list, access{source: next, target: file, class: class, perms: []string{"entrypoint"}})
+		if n := c.W.Task.FSUsers; !n.Known() {
+			a.lost("whether the task shares its root and directory with another one is not known")
+		} else if n.V > 1 {
+			a.list = append(a.list, access{source: a.source, target: next, class: "process", perms: []string{"share"}, errno: story.EPERM})
+		}
+		if c.W.Task.Tracer != nil {
+			a.lost("the context of the tracer is not known")
+		}
+	}
+	c.NewLabel = a.policy.Text(next)
+}
+
+// mapped says so where a program cannot be mapped once it runs under its label (file_map_prot_check): it is killed then.
+func (a *asking) mapped() {
+	file, class, ok := a.of(a.q.Path)
+	next, err := a.policy.Label(a.c.NewLabel)
+	if !ok || err != nil {
+		return
+	}
+	for _, x := range []access{{source: next, target: file, class: class, perms: []string{"map", "read", "execute"}}, {source: next, target: a.source, class: "fd", perms: []string{"use"}}} {
+		if next == a.source && x.class == "fd" {
+			continue
+		}
+		cl, _ := a.policy.Class(x.class)
+		want, _ := a.policy.Perms(cl, x.perms...)
+		if a.policy.Decide(x.source, x.target, cl).Allowed&want != want {
+			a.lost("the program would be killed as it is mapped: " + a.c.NewLabel + " lacks one of " + strings.Join(x.perms, ", ") + ", class " + x.class)
+		}
+	}
+}
+
+// mayChange is check_nnp_nosuid: no_new_privs and mounts with nosuid keep a task from contexts that may do more.
+func (a *asking) mayChange(next selinux.Label) bool {
+	m := &a.c.W.Mounts[a.q.Path.Mount]
+	cr := a.c.Cred
+	if !cr.NoNewAt.Known() || m.Unsure&world.MountNoSuid != 0 {
+		a.lost("whether the task has no_new_privs, or the mount nosuid, is not known")
+		return false
+	}
+	nnp, nosuid := cr.NoNewPrivs, m.Flags&world.MountNoSuid != 0
+	if !nnp && !nosuid {
+		return true
+	}
+	if a.policy.HasCapability("nnp_nosuid_transition") {
+		var perms []string
+		if nnp {
+			perms = append(perms, "nnp_transition")
+		}
+		if nosuid {
+			perms = append(perms, "nosuid_transition")
+		}
+		if answer, _, _ := a.decide(a.c, &access{source: a.source, target: next, class: "process2", perms: perms}); answer != kernel.No {
+			return answer == kernel.Yes
+		}
+	}
+	return a.policy.Bounded(next, a.source)
 }
 
 // taskPerms are the permissions of class process that a hook on a task asks for.
@@ -558,7 +672,7 @@ func (a *asking) socketCreate() {
 		return
 	}
 	asked := a.c.W.Task.Contexts.SockCreate
-	if !asked.Known() {
+	if !asked.Known() && !a.c.W.Task.Fresh {
 		a.lost("whether the task has asked for a context of new sockets is not known")
 		return
 	}

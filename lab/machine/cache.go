@@ -17,6 +17,7 @@ import (
 //	lock                       held while something is made
 //	debs/                      packages as downloaded
 //	kernel-6.12/               vmlinuz, config, modules in their order
+//	policy/                    Debian's SELinux policy with the modules for containers
 //	tools/                     small programs of the guest's root
 //	build-…/                   Go programs, by the directory of the module's source
 //	snapshot-6.12-0123…/       a machine that waits for work: initrd, memory, state
@@ -111,7 +112,7 @@ func (l *Lab) Clean(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	for _, pattern := range []string{"kernel-*", "tools", "build-*", "snapshot-*", "debs/*"} {
+	for _, pattern := range []string{"kernel-*", "tools", "policy", "build-*", "snapshot-*", "debs/*"} {
 		found, _ := filepath.Glob(l.path(pattern))
 		for _, p := range found {
 			if err := os.RemoveAll(p); err != nil {

@@ -10,6 +10,7 @@ import (
 	"syscallstory/explain"
 	"syscallstory/from/node"
 	"syscallstory/kernel"
+	"syscallstory/overlay"
 	"syscallstory/selinux"
 	"syscallstory/story"
 	"syscallstory/syscalls"
@@ -46,7 +47,11 @@ func (m *machine) predict(s *Scene, labels map[string]string) (all []asked, unsu
 	inode := func(mode uint16, uid uint32, label string) world.Inode {
 		return world.Inode{Mode: mode, UID: world.KUID(uid), GID: world.KGID(uid), Known: world.KnownAll | world.KnownPeers | world.KnownContext, Nlink: 1, Whole: mode&world.TypeMask == world.TypeDir, Context: label, At: at}
 	}
-	sb := world.SB{Type: "tmpfs", Name: "the scene", At: at, FlagsAt: at, Contexts: world.Given(world.MountContexts{Context: s.Context}, at)}
+	none, contexts := world.Given(world.MountContexts{}, at), world.Given(world.MountContexts{Context: s.Context}, at)
+	sb := world.SB{Type: "tmpfs", Name: "the scene", At: at, FlagsAt: at, Contexts: contexts}
+	if s.Overlay {
+		sb.Contexts = none
+	}
 	id := w.FS.NewSB(sb, inode(world.TypeDir|0o777, 0, labels["."]))
 	root := w.FS.SB(id).Root
 	for i := range s.Files {
@@ -61,6 +66,8 @@ func (m *machine) predict(s *Scene, labels map[string]string) (all []asked, unsu
 		}
 		ino := inode(types[f.Type]|f.Mode, f.UID, labels[f.Path])
 		switch f.Type {
+		case "file":
+			ino.Program, ino.Size = &world.Program{}, int64(len(content))
 		case "dir":
 			ino.Nlink = 2
 		case "link":
@@ -73,6 +80,15 @@ func (m *machine) predict(s *Scene, labels map[string]string) (all []asked, unsu
 	base := w.FS.NewSB(world.SB{Type: "tmpfs", Name: "what lies below the scene", At: at, FlagsAt: at}, inode(world.TypeDir|0o755, 0, ""))
 	below := w.Attach(world.Path{}, world.Mount{Root: w.FS.SB(base).Root, SB: base, Point: "/", Origin: at, Why: at})
 	w.MountNS = []world.MountNS{{Root: below}}
+	w.Binfmts = world.Given(false, at)
+	if s.Overlay {
+		up := w.FS.NewSB(world.SB{Type: "tmpfs", Name: "the upper layer", At: at, FlagsAt: at, Contexts: none}, inode(world.TypeDir|0o777, 0, labels["."]))
+		builder := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at, NoNewAt: at}
+		ov := &world.Overlay{Mounter: builder, Upper: w.FS.SB(up).Root, Lower: []world.DentryID{root}, Names: []string{"the lower layer"}, NoXattr: w.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No,
+			Redirect: world.Given(false, at), NFSExport: world.Given(false, at)}
+		id = overlay.Merger{}.NewOverlay(w.FS, world.SB{Name: "the scene", Overlay: ov, At: at, FlagsAt: at, Contexts: contexts})
+		root = w.FS.SB(id).Root
+	}
 	mnt := w.Attach(world.Path{Mount: below, Dentry: w.FS.Add(w.FS.SB(base).Root, "w", inode(world.TypeDir|0o755, 0, ""))}, world.Mount{Root: root, SB: id, Point: "/w", Origin: at, Why: at})
 	cr := world.Cred{UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at, NoNewAt: at, SecurebitsAt: at, Bounding: world.AllCaps}
 	if s.UID == 0 {
@@ -81,11 +97,11 @@ func (m *machine) predict(s *Scene, labels map[string]string) (all []asked, unsu
 	u, g := world.KUID(s.UID), world.KGID(s.UID)
 	cr.RUID, cr.EUID, cr.SUID, cr.FSUID, cr.RGID, cr.EGID, cr.SGID, cr.FSGID = u, u, u, u, g, g, g, g
 	one := world.Given(1, at)
-	none := world.Given("", at)
+	empty := world.Given("", at)
 	here := world.Path{Mount: mnt, Dentry: root}
 	w.Task = world.Task{Cred: cr, Root: here, Cwd: here, CwdAt: at, Umask: world.Given(uint16(0), at), FDsAt: at, NoFile: world.Given(1024, at), OpenFDs: world.Given(0, at), Devices: world.Devices{All: true, At: at},
 		NS: w.InitialNamespaces(at), LandlockAt: at, Threads: one, FSUsers: one, Seccomp: world.Seccomp{At: at}, Labels: []world.Label{{Module: "selinux", Value: s.Task, At: at}},
-		Contexts: world.Contexts{Exec: none, FSCreate: world.Given(s.FSCreate, at), SockCreate: none, KeyCreate: none}}
+		Contexts: world.Contexts{Exec: empty, FSCreate: world.Given(s.FSCreate, at), SockCreate: empty, KeyCreate: empty}}
 	for i := range w.Task.Rlimits {
 		w.Task.Rlimits[i] = world.Given(world.Rlimit{Cur: ^uint64(0), Max: ^uint64(0)}, at)
 	}

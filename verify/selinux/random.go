@@ -15,6 +15,7 @@ type labels struct {
 	domains []string
 	files   []string
 	classes map[string]selinux.Class
+	useful  map[string]uint32 // permissions without which nothing else of a class is asked
 }
 
 // known are types that containers meet; those that the policy has are drawn as often as all others.
@@ -24,7 +25,7 @@ var known = struct{ domains, files []string }{
 }
 
 func newLabels(p *selinux.Policy) *labels {
-	l := &labels{policy: p, domains: p.Types("domain"), files: p.Types("file_type"), classes: map[string]selinux.Class{}}
+	l := &labels{policy: p, domains: p.Types("domain"), files: p.Types("file_type"), classes: map[string]selinux.Class{}, useful: map[string]uint32{}}
 	if len(l.domains) == 0 {
 		l.domains = p.Types("")
 	}
@@ -48,6 +49,8 @@ func newLabels(p *selinux.Policy) *labels {
 	for _, c := range []string{"file", "dir", "lnk_file", "fifo_file", "chr_file"} {
 		l.classes[c], _ = p.Class(c)
 	}
+	l.useful["dir"], _ = p.Perms(l.classes["dir"], "search", "write", "add_name")
+	l.useful["file"], _ = p.Perms(l.classes["file"], "read", "open")
 	return l
 }
 
@@ -89,7 +92,9 @@ func (g *gen) file(class string) string {
 		if !ok {
 			return ""
 		}
-		if text = t; g.one(4) || g.policy.Decide(g.task, l, g.classes[class]).Allowed != 0 {
+		text = t
+		allowed := g.policy.Decide(g.task, l, g.classes[class]).Allowed
+		if want := g.useful[class]; g.one(6) || allowed != 0 && (want == 0 || g.one(4) || allowed&want == want) {
 			break
 		}
 	}
@@ -105,6 +110,7 @@ func (g *gen) scene() *Scene {
 		s.Task, g.task, ok = g.context(g.domains, "system_r", "system_r", "system_r", "user_r", "unconfined_r", "object_r")
 	}
 	s.UID = g.number(0, 0, 1000)
+	s.Overlay = g.one(4)
 	switch {
 	case g.one(6):
 		s.Context = g.file("file")
@@ -173,7 +179,9 @@ func (g *gen) call() string {
 	p := g.path()
 	mode := func() string { return g.pick("0755", "0700", "0644", "0600", "02775") }
 	fd := func() int { return g.IntN(3) }
-	switch g.IntN(34) {
+	switch g.IntN(36) {
+	case 34, 35:
+		return fmt.Sprintf("execve(%q, [\"x\"], [])", p)
 	case 0, 1, 2:
 		return fmt.Sprintf("open(%q, %s)", p, g.pick("O_RDONLY|O_NONBLOCK", "O_RDONLY|O_NONBLOCK|O_NOFOLLOW", "O_RDONLY|O_DIRECTORY", "O_PATH", "O_RDONLY|O_NONBLOCK"))
 	case 3, 4, 5, 6:

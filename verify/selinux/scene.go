@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// content is what files hold.
+const content = "text\n"
+
 // File is an object of the scene.
 type File struct {
 	Path   string
@@ -26,6 +29,7 @@ type Scene struct {
 	Task     string // its context
 	UID      uint32 `json:",omitempty"` // 0 has all capabilities, others none
 	FSCreate string `json:",omitempty"` // what it has written to /proc/self/attr/fscreate
+	Overlay  bool   `json:",omitempty"` // the files are the lower layer of an overlay, mounted by who builds the scene
 	Context  string `json:",omitempty"` // the option context= of the filesystem
 	Root     string `json:",omitempty"` // label of its root
 	Opened   string `json:",omitempty"` // a file that is open for reading and writing since before the task had its context
@@ -41,6 +45,9 @@ func (s *Scene) Text() string {
 		if w.text != "" {
 			fmt.Fprintf(&b, "  %s %s\n", w.what, w.text)
 		}
+	}
+	if s.Overlay {
+		b.WriteString("  on an overlay\n")
 	}
 	for _, f := range s.Files {
 		fmt.Fprintf(&b, "    %s %s %o %d %s %s\n", f.Type, f.Path, f.Mode, f.UID, f.Label, f.Target)
