@@ -18,7 +18,7 @@ var hooksOf = map[string]string{
 	"safesetid": "task_fix_setuid task_fix_setgid task_fix_setgroups",
 	"ipe":       "bprm_check_security mmap_file file_mprotect kernel_read_file kernel_load_data",
 	"integrity": "",
-	"ima":       "bprm_check_security mmap_file file_mprotect kernel_read_file kernel_load_data inode_setxattr inode_removexattr inode_set_acl inode_remove_acl",
+	"ima":       "bprm_check_security mmap_file file_mprotect kernel_read_file kernel_load_data", // at setxattr it keeps security.ima for CAP_SYS_ADMIN, as the kernel does
 	"evm":       "inode_setattr inode_setxattr inode_removexattr inode_set_acl inode_remove_acl",
 	"apparmor": "ptrace_access_check ptrace_traceme move_mount sb_mount sb_umount sb_pivotroot path_link path_unlink path_symlink path_mkdir path_rmdir path_mknod path_rename path_chmod path_chown " +
 		"path_truncate inode_getattr file_open file_permission file_truncate file_lock mmap_file file_mprotect socket_create socket_bind socket_connect socket_listen unix_stream_connect unix_may_send " +

@@ -73,8 +73,13 @@ func (m *module) read(w *world.World) {
 	switch m.name {
 	case "yama": // vfs decides what it says of tracing
 		m.reason = "kernel.yama.ptrace_scope is told where it counts"
-	case "loadpin", "safesetid", "ipe", "integrity", "ima", "evm":
+	case "loadpin", "safesetid", "ipe", "integrity", "ima":
 		m.kind, m.reason, m.policy = silent, "has no hook on this call", "what it allows is not known"
+	case "evm":
+		m.reason, m.kind, m.policy = "has no hook on this call", silent, "what it allows is not known"
+		if w.EVM.Known() && !w.EVM.V { // evm_verify_current_integrity
+			m.kind, m.reason, m.at = deaf, "it has no key", w.EVM.At
+		}
 	case "lockdown":
 		m.reason, m.kind = "has no hook on this call", lockdown
 	case "landlock":

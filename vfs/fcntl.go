@@ -320,11 +320,31 @@ func Statfs(c *check.Check, t Target) story.Errno {
 		if f == nil {
 			return err
 		}
-		return c.LSM.SbStatfs(c, f.Path)
+		return statfs(c, f.Path)
 	}
 	p, err := t.object(c)
 	if err != 0 {
 		return err
 	}
-	return c.LSM.SbStatfs(c, p)
+	return statfs(c, p)
+}
+
+// statfs is vfs_statfs; an overlay asks the layer that its root shows, as the task (ovl_statfs).
+func statfs(c *check.Check, p world.Path) story.Errno {
+	for {
+		if e := c.LSM.SbStatfs(c, p); e != 0 || p.Dentry == 0 {
+			return e
+		}
+		ov := c.W.FS.SBOf(p.Dentry).Overlay
+		switch {
+		case ov == nil:
+			return 0
+		case ov.Upper != 0:
+			p = world.Path{Dentry: ov.Upper}
+		case len(ov.Lower) > 0:
+			p = world.Path{Dentry: ov.Lower[0]}
+		default:
+			return 0
+		}
+	}
 }

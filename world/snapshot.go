@@ -93,7 +93,8 @@ func (w *World) WriteSnapshot(out io.Writer) error {
 		}
 		return 1
 	})
-	im.World.Sources = nil // excerpts of manifests may hold secrets
+	im.World.SELinux.Engine = nil // the policy's name and hash stay
+	im.World.Sources = nil        // excerpts of manifests may hold secrets
 	e := &encoder{Writer: bufio.NewWriterSize(out, 1<<16), byType: map[reflect.Type][]reflect.StructField{}}
 	e.value(reflect.ValueOf(im))
 	e.WriteByte('\n')

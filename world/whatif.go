@@ -3,6 +3,7 @@ package world
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"syscallstory/kernel"
 	"syscallstory/story"
@@ -16,10 +17,17 @@ type WhatIf struct {
 	NoNewPrivs      *bool
 	Seccomp         *Seccomp
 	SELinuxLabel    string
+	Policy          *Policy // of SELinux
 	Cwd             string
 	Umask           *uint16
 	Kernel          *kernel.Release
 	FDs             []FDSpec
+}
+
+// Policy is an SELinux policy that package selinux has read.
+type Policy struct {
+	File   PolicyFile
+	Engine any
 }
 
 // FDSpec is a descriptor that is declared to be open.
@@ -83,6 +91,11 @@ func (o WhatIf) Apply(w *World) error {
 	if o.SELinuxLabel != "" {
 		t.Labels = append(slices.DeleteFunc(slices.Clone(t.Labels), func(l Label) bool { return l.Module == "selinux" }), Label{Module: "selinux", Value: o.SELinuxLabel, At: w.Text("--selinux-label")})
 	}
+	if o.Policy != nil {
+		if err := o.policy(w); err != nil {
+			return err
+		}
+	}
 	if o.Cwd != "" {
 		at, rest, st := w.Resolve(t.Root, t.Cwd, o.Cwd)
 		if st != Present {
@@ -106,6 +119,25 @@ func (o WhatIf) Apply(w *World) error {
 		}
 		t.FDs = slices.DeleteFunc(slices.Clone(t.FDs), func(d FD) bool { return d.N == f.N })
 		t.FDs = append(t.FDs, FD{N: f.N, Path: at, Flags: f.Flags, At: w.Text("--fd")})
+	}
+	return nil
+}
+
+// policy has SELinux decide by a policy. A snapshot holds the hash of the one that its machine had.
+func (o WhatIf) policy(w *World) error {
+	s := &w.SELinux
+	if s.Policy.Known() && s.Engine == nil && s.Policy.V.SHA256 != o.Policy.File.SHA256 {
+		return fmt.Errorf("--policy %s: it is not the policy of the snapshot, which was %s with the SHA-256 %s", o.Policy.File.Name, s.Policy.V.Name, s.Policy.V.SHA256)
+	}
+	switch {
+	case !w.LSMs.Known():
+		w.LSMs = Given([]string{"capability", "selinux"}, w.Suppose("SELinux is the only security module of the node that decides anything", "--node FILE with lsm.active"))
+	case !slices.Contains(w.LSMs.V, "selinux"):
+		return fmt.Errorf("--policy %s: SELinux is not among the active security modules, which are %s", o.Policy.File.Name, strings.Join(w.LSMs.V, ", "))
+	}
+	s.Policy, s.Engine = Given(o.Policy.File, w.Text("--policy")), o.Policy.Engine
+	if !s.Enforcing.Known() {
+		s.Enforcing = Given(true, w.Suppose("SELinux is enforcing", ""))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"syscallstory/container"
 	"syscallstory/selinux"
+	"syscallstory/world"
 )
 
 func (p *program) selinuxCommand() *cobra.Command {
@@ -71,15 +73,29 @@ func (f *policyFlags) load() (*selinux.Policy, error) {
 }
 
 func readPolicy(name string) (*selinux.Policy, error) {
+	p, _, err := readPolicyData(name)
+	return p, err
+}
+
+func readPolicyData(name string) (*selinux.Policy, []byte, error) {
 	data, err := readFile(name, selinux.MaxPolicySize)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p, err := selinux.Parse(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return p, nil
+	return p, data, nil
+}
+
+// worldPolicy reads a policy as a world holds it.
+func worldPolicy(name string) (*world.Policy, error) {
+	p, data, err := readPolicyData(name)
+	if err != nil {
+		return nil, err
+	}
+	return &world.Policy{File: world.PolicyFile{Name: name, SHA256: fmt.Sprintf("%x", sha256.Sum256(data))}, Engine: p}, nil
 }
 
 func (p *program) selinuxBooleansCommand() *cobra.Command {

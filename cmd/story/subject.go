@@ -143,7 +143,7 @@ func (s *subject) process() (world.Input, error) {
 	if s.pid < 0 {
 		return nil, fmt.Errorf("--pid %d: it is not the id of a process", s.pid)
 	}
-	p, err := live.Open(s.pid, live.Options{Merger: overlay.Merger{}})
+	p, err := live.Open(s.pid, live.Options{Merger: overlay.Merger{}, Policy: func() (*world.Policy, error) { return worldPolicy(runningPolicy) }})
 	var e *live.ReadError
 	if errors.As(err, &e) && e.Need != "" {
 		return nil, &container.Incapable{Err: err}
@@ -228,10 +228,10 @@ func bind(w *world.World) (*explain.Judge, error) {
 
 // whatIf is the flags that replace facts of any subject.
 type whatIf struct {
-	uid, gid, umask, groups, seccomp, label, cwd, kernel string
-	capAdd, capDrop, fds                                 []string
-	noNewPrivs                                           bool
-	set                                                  *pflag.FlagSet
+	uid, gid, umask, groups, seccomp, label, policy, cwd, kernel string
+	capAdd, capDrop, fds                                         []string
+	noNewPrivs                                                   bool
+	set                                                          *pflag.FlagSet
 }
 
 func (o *whatIf) flags(f *pflag.FlagSet) {
@@ -244,6 +244,7 @@ func (o *whatIf) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.noNewPrivs, "no-new-privs", false, "run with no_new_privs")
 	f.StringVar(&o.seccomp, "seccomp", "", "seccomp profile: a file, docker for Docker's default, strict for strict mode, or unconfined")
 	f.StringVar(&o.label, "selinux-label", "", "run with this SELinux label")
+	f.StringVar(&o.policy, "policy", "", "SELinux's binary policy: a file; of a process that is alive it is the running kernel's")
 	f.StringVar(&o.cwd, "cwd", "", "working directory")
 	f.StringVar(&o.umask, "umask", "", "umask, in octal")
 	f.StringVar(&o.kernel, "kernel", "", "kernel release, as 6.18")
@@ -300,6 +301,11 @@ func (o *whatIf) facts() (f world.WhatIf, err error) {
 		return f, err
 	}
 	f.SELinuxLabel, f.Cwd = o.label, o.cwd
+	if o.policy != "" {
+		if f.Policy, err = worldPolicy(o.policy); err != nil {
+			return f, err
+		}
+	}
 	if o.kernel != "" {
 		r, err := kernel.ParseRelease(o.kernel)
 		if err != nil {

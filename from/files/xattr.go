@@ -10,8 +10,11 @@ import (
 	"syscallstory/world"
 )
 
+// maxContext is the most that is read of a file's SELinux context.
+const maxContext = 4096
+
 // readXattrs reads the names and sizes of a file's attributes and a directory's default ACL, through a path that leads to the
-// file itself. Values stay where they are, but for file capabilities, which decide what execve does.
+// file itself. Values stay where they are, but for file capabilities, which decide what execve does, and SELinux contexts.
 func readXattrs(p string, ino *world.Inode) {
 	buf := make([]byte, 64<<10)
 	n, err := unix.Listxattr(p, buf)
@@ -33,7 +36,10 @@ func readXattrs(p string, ino *world.Inode) {
 			continue
 		}
 		x := world.Xattr{Name: name, Size: size}
-		if name == world.XattrCaps {
+		if name == world.XattrSELinux && size <= maxContext {
+			value = make([]byte, size)
+		}
+		if name == world.XattrCaps || name == world.XattrSELinux {
 			if got, err := unix.Getxattr(p, name, value); err == nil {
 				x.Value = string(value[:got])
 			}

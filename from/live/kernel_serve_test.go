@@ -28,6 +28,7 @@ import (
 	"syscallstory/overlay"
 	"syscallstory/story"
 	"syscallstory/syscalls"
+	"syscallstory/world"
 )
 
 // The first thread is the one that /proc/PID shows: the calls are made on it.
@@ -198,12 +199,13 @@ func rawCall(call *syscalls.Call) (uintptr, syscall.Errno) {
 
 // server is a child that makes calls.
 type server struct {
-	t     *testing.T
-	pid   int // as the test sees it
-	judge *explain.Judge
-	open  []string // reasons for which a prediction may be undetermined
-	in    *json.Encoder
-	out   *json.Decoder
+	t      *testing.T
+	pid    int // as the test sees it
+	judge  *explain.Judge
+	policy func() (*world.Policy, error)
+	open   []string // reasons for which a prediction may be undetermined
+	in     *json.Encoder
+	out    *json.Decoder
 }
 
 // newServer starts a child in namespaces of its own.
@@ -271,7 +273,7 @@ func (s *server) predict(call string) string {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		p, err := Open(s.pid, Options{Merger: overlay.Merger{}, Node: n, Alone: true})
+		p, err := Open(s.pid, Options{Merger: overlay.Merger{}, Node: n, Alone: true, Policy: s.policy})
 		if err != nil {
 			s.t.Fatal(err)
 		}

@@ -129,6 +129,9 @@ func (b *builder) superOf(m *shown) *superblock {
 	if m.readOnlySuper() {
 		sb.Flags |= world.SBReadOnly
 	}
+	if labelled() {
+		sb.Contexts = world.Given(contexts(m.super), at)
+	}
 	if v, set := m.superOption("hidepid"); set && m.fstype == "proc" {
 		sb.HidePID = world.Given(map[string]int{"0": 0, "off": 0, "1": 1, "noaccess": 1, "2": 2, "invisible": 2, "4": 4, "ptraceable": 4}[v], at)
 		if group, set := m.superOption("gid"); set {

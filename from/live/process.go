@@ -23,8 +23,9 @@ import (
 // Options are what reading a process needs beside it.
 type Options struct {
 	Merger world.Merger
-	Node   *node.Node // the machine's facts; nil: they are read from here
-	Alone  bool       // other processes are not read: what calls to them answer is then not known
+	Policy func() (*world.Policy, error) // reads the policy of SELinux, where that is active; nil: it is left unknown
+	Node   *node.Node                    // the machine's facts; nil: they are read from here
+	Alone  bool                          // other processes are not read: what calls to them answer is then not known
 }
 
 // Process is a process or thread that was read, as an input of stories. Its facts are those of the moment of Open; files are read when

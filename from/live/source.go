@@ -386,6 +386,9 @@ func (s *super) complete(p string, m *shown, id identity, ino *world.Inode) {
 		ino.Attr |= world.AttrRemoved
 		ino.Whole = true
 	}
+	if x, state := ino.Xattr(world.XattrSELinux); labelled() && state != world.Unsure {
+		ino.Context, ino.Known = strings.TrimRight(x.Value, "\x00"), ino.Known|world.KnownContext
+	}
 	switch {
 	case s.r.exes[id]:
 		ino.Attr |= world.AttrExecuting

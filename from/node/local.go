@@ -39,6 +39,10 @@ func Local() (*Node, error) {
 			}
 		}
 	}
+	if text, err := os.ReadFile("/sys/kernel/security/evm"); err == nil {
+		key := strings.TrimSpace(string(text)) != "0"
+		n.LSM.EVMKey, n.local["lsm.evmKey"] = &key, "/sys/kernel/security/evm"
+	}
 	if names, ok := lsmPrograms(); ok {
 		n.LSM.BPFPrograms = names
 		n.local["lsm.bpfPrograms"] = "BPF_PROG_GET_NEXT_ID"

@@ -25,6 +25,7 @@ type Node struct {
 		Active      []string `json:"active"`
 		BPFPrograms []string `json:"bpfPrograms"` // "file_open: program 7 deny" where the hook is known
 		Lockdown    string   `json:"lockdown"`    // none, integrity or confidentiality
+		EVMKey      *bool    `json:"evmKey"`      // EVM has a key to check attributes with
 	} `json:"lsm"`
 	Sysctls map[string]Setting `json:"sysctls"`
 	Binfmts *bool              `json:"binfmtMisc"` // handlers are registered with binfmt_misc
@@ -215,6 +216,10 @@ func (n *Node) Apply(w *world.World) {
 	w.Lockdown.At = miss("the mode of lockdown")
 	if has("lsm.lockdown") {
 		w.Lockdown = world.Given(n.LSM.Lockdown, n.At(w, "lsm.lockdown"))
+	}
+	w.EVM.At = miss("whether EVM has a key")
+	if has("lsm.evmKey") && n.LSM.EVMKey != nil {
+		w.EVM = world.Given(*n.LSM.EVMKey, n.At(w, "lsm.evmKey"))
 	}
 	w.BPFHooks.At = miss("the list of BPF-LSM programs")
 	if has("lsm.bpfPrograms") {

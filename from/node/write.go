@@ -19,6 +19,9 @@ func (n *Node) Write(out io.Writer) error {
 	if n.LSM.BPFPrograms != nil {
 		lsm["bpfPrograms"] = n.LSM.BPFPrograms
 	}
+	if n.LSM.EVMKey != nil {
+		lsm["evmKey"] = *n.LSM.EVMKey
+	}
 	if n.LSM.Lockdown != "" {
 		lsm["lockdown"] = n.LSM.Lockdown
 	}
