@@ -110,7 +110,7 @@ type Setting uint8
 
 const (
 	SetAttributes Setting = iota // mode, owner, or times that are given
-	SetTouched                   // the times become now
+	SetTouched                   // the times become now, or nothing changes
 	SetSize                      // truncate(2)
 	SetSizeOpen                  // of an open file
 )

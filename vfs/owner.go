@@ -135,8 +135,17 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 	if err != 0 {
 		return err
 	}
-	if err := c.LSM.InodeSetattr(c, p, check.SetAttributes); err != 0 {
+	what, ino := check.SetAttributes, w.FS.I(p.Dentry)
+	if !o.setUID && !o.setGID && (ino.Is(world.TypeDir) || ino.Mode&0o6000 == 0) {
+		what = check.SetTouched
+	}
+	if err := c.LSM.InodeSetattr(c, p, what); err != 0 {
 		return err
+	}
+	if ino.Attr&world.AttrImmutable != 0 && w.FS.SB(ino.SB).Type == "ext4" { // ext4_setattr, whatever changes
+		if err := c.Deny(story.Step{Code: story.Immutable, Errno: story.EPERM, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}); err != 0 {
+			return err
+		}
 	}
 	c.Changed = check.Changed{Path: p, UID: world.KUID(disk.uid), GID: world.KGID(disk.gid), SetUID: o.setUID, SetGID: o.setGID}
 	if err := o.prepare(c, p); err != 0 {
