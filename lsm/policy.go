@@ -8,8 +8,8 @@ import (
 
 // Policy answers for SELinux where its policy is known. Package vfs has it: mechanisms do not import one another.
 type Policy interface {
-	// Ask decides at a hook. The words are for a story only.
-	Ask(c *check.Check, q check.Question) (a kernel.Answer, e story.Errno, words string)
+	// Ask decides at a hook. The words are for a story only, and so is what was supposed, 0 for nothing.
+	Ask(c *check.Check, q check.Question) (a kernel.Answer, e story.Errno, words string, supposed story.Origin)
 	// Capable says whether the task may use a capability that it has, in the initial user namespace or in another one.
 	Capable(c *check.Check, want kernel.Cap, initial bool) (a kernel.Answer, words string)
 }
@@ -41,8 +41,8 @@ func (s *Stack) SELinux(p Policy) {
 
 // selinux asks the policy.
 func (s *Stack) selinux(c *check.Check, m *module, q question) story.Errno {
-	a, e, words := s.policy.Ask(c, q.Question)
-	st := story.Step{Code: story.SELinuxAccess, Errno: e, Op: q.Op, Obj: q.Path.Ref(), Fact: [3]story.Origin{m.at}, Hook: q.Hook}
+	a, e, words, supposed := s.policy.Ask(c, q.Question)
+	st := story.Step{Code: story.SELinuxAccess, Errno: e, Op: q.Op, Obj: q.Path.Ref(), Fact: [3]story.Origin{m.at, supposed}, Hook: q.Hook}
 	if c.Recording() {
 		st.Val = [3]uint64{c.Word(words), c.Word(m.name)}
 	}
@@ -54,6 +54,8 @@ func (s *Stack) selinux(c *check.Check, m *module, q question) story.Errno {
 		return c.Deny(st)
 	}
 	c.Unknown(st)
-	c.MayEnd(story.EPERM)
+	if q.Hook == story.HookInodeSetxattr || q.Hook == story.HookBprmCredsForExec { // all others answer EACCES
+		c.MayEnd(story.EPERM)
+	}
 	return 0
 }

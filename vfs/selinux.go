@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 	"strings"
@@ -17,9 +18,13 @@ type SELinux struct {
 	policy *selinux.Policy
 	cache  *selinux.Cache
 	task   selinux.Label
-	why    string // why the task's label is none
-	open   bool   // policy capability open_perms
-	from   string // the text that task was read from
+	why    string          // why the task's label is none
+	open   bool            // policy capability open_perms
+	from   string          // the text that task was read from
+	level  string          // that contexts without one have
+	plain  []selinux.Label // those of them that were read for the question
+	// mounters are overlays of whose mounter nothing is known, with what is supposed of it.
+	mounters map[world.SBID]story.Origin
 }
 
 // NewSELinux reads the task's label in the world's policy; nil: there is no policy.
@@ -28,11 +33,11 @@ func NewSELinux(w *world.World) *SELinux {
 	if !ok || !w.SELinux.Policy.Known() {
 		return nil
 	}
-	s := &SELinux{policy: p, cache: selinux.NewCache(p), open: p.HasCapability("open_perms")}
+	s := &SELinux{policy: p, cache: selinux.NewCache(p), level: levels[0], mounters: map[world.SBID]story.Origin{}, open: p.HasCapability("open_perms")}
 	s.read(w)
 	for i := 1; i < w.FS.NumSB(); i++ {
 		if sb := w.FS.SB(world.SBID(i)); sb.Overlay != nil && !sb.Overlay.Mounter.Context.Known() {
-			w.Assume("SELinux refuses nothing to whoever has mounted "+sb.Name+", on whose behalf overlayfs uses the layers", "")
+			s.mounters[world.SBID(i)] = w.Suppose("SELinux refuses nothing to whoever has mounted "+sb.Name+", on whose behalf overlayfs uses the layers", "")
 		}
 	}
 	return s
@@ -41,6 +46,9 @@ func NewSELinux(w *world.World) *SELinux {
 // read reads the task's label, which calls may change.
 func (s *SELinux) read(w *world.World) {
 	text, at := w.Task.LabelOf("selinux")
+	if text == "" {
+		text, at = w.Task.EngineLabel.Value, w.Task.EngineLabel.At
+	}
 	if text == s.from && (s.why != "" || s.task.IsValid()) {
 		return
 	}
@@ -50,9 +58,58 @@ func (s *SELinux) read(w *world.World) {
 		return
 	}
 	var err error
-	if s.task, err = s.policy.Label(text); err != nil {
+	if s.task, err = s.parse(text); err != nil {
 		s.why = "the task's context is not one of the policy's: " + err.Error()
 	}
+}
+
+// levels are the lowest and the highest one that an engine picks for a container.
+var levels = [...]string{"s0", "s0:c0.c1023"}
+
+// unlevelled reports whether a context has no level: the engine picks two categories, and which is not known.
+func (s *SELinux) unlevelled(text string) bool {
+	return s.policy.MLS() && strings.Count(text, ":") == 2
+}
+
+// parse reads a context; one without a level gets the one that is tried.
+func (s *SELinux) parse(text string) (selinux.Label, error) {
+	if !s.unlevelled(text) {
+		return s.policy.Label(text)
+	}
+	l, err := s.policy.Label(text + ":" + s.level)
+	if err == nil && !slices.Contains(s.plain, l) {
+		s.plain = append(s.plain, l)
+	}
+	return l, err
+}
+
+// Ask answers at a hook. Where the engine has picked the task's level, the answer is what the lowest and the highest one give alike;
+// the files of the container have the same one.
+func (s *SELinux) Ask(c *check.Check, q check.Question) (kernel.Answer, story.Errno, string, story.Origin) {
+	s.level, s.plain = levels[0], s.plain[:0]
+	if s.unlevelled(s.from) {
+		s.from = ""
+	}
+	var supposed story.Origin
+	if q.Path.Dentry != 0 {
+		supposed = s.mounters[c.W.FS.Peek(q.Path.Dentry).SB]
+	}
+	a, e, words := s.ask(c, q)
+	text, _ := c.W.Task.LabelOf("selinux")
+	if text == "" {
+		text = c.W.Task.EngineLabel.Value
+	}
+	if !s.unlevelled(text) {
+		return a, e, words, supposed
+	}
+	made := c.NewLabel
+	s.level, s.from = levels[1], ""
+	b, f, _ := s.ask(c, q)
+	s.from, c.NewLabel = "", made
+	if a != b || e != f {
+		return kernel.NotKnown, story.EACCES, "it depends on the level that the engine has picked for the container: with s0, " + words, supposed
+	}
+	return a, e, words, supposed
 }
 
 // access is one question to the policy (avc_has_perm): all permissions at once.
@@ -77,8 +134,8 @@ type asking struct {
 	words  string      // why
 }
 
-// Ask answers at a hook.
-func (s *SELinux) Ask(c *check.Check, q check.Question) (kernel.Answer, story.Errno, string) {
+// ask answers at a hook.
+func (s *SELinux) ask(c *check.Check, q check.Question) (kernel.Answer, story.Errno, string) {
 	s.read(c.W)
 	a := asking{SELinux: s, c: c, q: &q, source: s.task}
 	if cr := q.Cred; cr != nil && cr != c.Cred || cr == nil && c.Muted() {
@@ -95,7 +152,7 @@ func (s *SELinux) Ask(c *check.Check, q check.Question) (kernel.Answer, story.Er
 	a.hook()
 	switch {
 	case a.why == "" && len(a.list) == 0 && a.errno == 0:
-		return kernel.Yes, 0, "nothing is asked"
+		return kernel.Yes, 0, cmp.Or(a.words, "nothing is asked")
 	case s.why != "" && !a.source.IsValid():
 		return kernel.NotKnown, story.EACCES, s.why
 	}
@@ -193,11 +250,20 @@ func (s *SELinux) decide(c *check.Check, a *access) (kernel.Answer, story.Errno,
 }
 
 func (s *SELinux) between(a *access) string {
-	return s.policy.Text(a.source) + " to " + s.policy.Text(a.target) + ", class " + a.class
+	return s.text(a.source) + " to " + s.text(a.target) + ", class " + a.class
+}
+
+// text prints a label; the level that the engine has picked is left out.
+func (s *SELinux) text(l selinux.Label) string {
+	if slices.Contains(s.plain, l) {
+		return strings.TrimSuffix(s.policy.Text(l), ":"+s.level)
+	}
+	return s.policy.Text(l)
 }
 
 // Capable is selinux_capable, for a capability that the task has.
 func (s *SELinux) Capable(c *check.Check, want kernel.Cap, initial bool) (kernel.Answer, string) {
+	s.level = levels[0]
 	if s.read(c.W); s.why != "" {
 		return kernel.NotKnown, s.why
 	}
@@ -247,7 +313,19 @@ func (s *SELinux) superblock(sb *world.SB) (*selinux.Superblock, string) {
 }
 
 // label returns the label of a file, or why it is not known.
-func (s *SELinux) label(w *world.World, ino *world.Inode) (selinux.Label, string) {
+func (s *SELinux) label(w *world.World, p world.Path) (selinux.Label, string) {
+	ino := w.FS.I(p.Dentry)
+	if p.Mount == 0 {
+	} else if m := &w.Mounts[p.Mount]; m.Label.Known() && ino.Known&world.KnownContext == 0 {
+		l, err := s.parse(m.Label.V)
+		if err != nil {
+			return l, "the context that the engine gives the files is not one of the policy's: " + err.Error()
+		}
+		return l, ""
+	}
+	if l, why, known := s.special(w, p.Dentry); known {
+		return l, why
+	}
 	m, why := s.superblock(w.FS.SB(ino.SB))
 	switch {
 	case why != "":
@@ -257,16 +335,45 @@ func (s *SELinux) label(w *world.World, ino *world.Inode) (selinux.Label, string
 	case m.By == selinux.ByMount || m.By == selinux.ByXattr:
 		return m.Existing(s.task, "", fileClass(ino.Type()), ino.Context), ""
 	}
-	l, err := s.policy.Label(ino.Context)
+	l, err := s.parse(ino.Context)
 	if err != nil {
 		return l, "the file's context is not one of the policy's: " + err.Error()
 	}
 	return l, ""
 }
 
+// special is the label of a file of proc or sysfs, which no attribute holds: those of a process have its label, others the policy names
+// by their path (selinux_task_to_inode, selinux_genfs_get_sid).
+func (s *SELinux) special(w *world.World, d world.DentryID) (l selinux.Label, why string, known bool) {
+	fs := w.FS
+	ino, sb := fs.I(d), fs.SBOf(d)
+	if ino.Known&world.KnownContext != 0 || sb.Type != "proc" && sb.Type != "sysfs" {
+		return l, "", false
+	}
+	m, why := s.superblock(sb)
+	if why != "" || m.By == selinux.ByMount {
+		return l, why, why != ""
+	}
+	path := fs.Path(d)
+	if at := whereInProc(fs, d); sb.Type == "proc" && at.depth > 0 && procPID(fs.D(at.top).Name) != 0 {
+		switch {
+		case at.depth > 1 && fs.D(at.second).Name == "net":
+			path = "/net" + strings.TrimPrefix(path, fs.Path(at.second))
+		case procPID(fs.D(at.top).Name) == max(w.Task.PID, 1) || w.Task.PID == 0:
+			if s.why != "" {
+				return l, s.why, true
+			}
+			return s.task, "", true
+		default:
+			return l, "the context of the other process is not known", true
+		}
+	}
+	return m.Existing(s.task, path, fileClass(ino.Type()), ""), "", true
+}
+
 // options reads a mount's context; one that the policy does not know is none.
 func (s *SELinux) options(m world.MountContexts) (o selinux.MountOptions) {
-	o.Context, _ = s.policy.Label(m.Context)
+	o.Context, _ = s.parse(m.Context)
 	o.FSContext, _ = s.policy.Label(m.FSContext)
 	return o
 }

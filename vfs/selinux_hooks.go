@@ -38,7 +38,7 @@ func (a *asking) of(p world.Path) (l selinux.Label, class string, ok bool) {
 		a.lost("the file's class is not known")
 		return l, "", false
 	}
-	l, why := a.label(a.c.W, ino)
+	l, why := a.label(a.c.W, p)
 	if why != "" {
 		a.lost(why)
 	}
@@ -73,7 +73,7 @@ func (a *asking) opener(f *world.FD) (selinux.Label, string) {
 	if f == nil || !f.Opener.Known() {
 		return selinux.Label{}, "the context of who has opened the descriptor is not known"
 	}
-	l, err := a.policy.Label(f.Opener.V)
+	l, err := a.parse(f.Opener.V)
 	if err != nil {
 		return l, "the context of who has opened the descriptor is not one of the policy's: " + err.Error()
 	}
@@ -240,14 +240,14 @@ func (a *asking) fileOpen() {
 		a.on(a.q.Path, perms...)
 		return
 	}
-	l, err := a.policy.Label(a.c.NewLabel)
+	l, err := a.parse(a.c.NewLabel)
 	if err != nil { // a file without a name: nothing was asked of what it becomes
 		made, why := a.created(a.q.Path, "file", "")
 		if why != "" {
 			a.lost(why)
 			return
 		}
-		l, a.c.NewLabel = made, a.policy.Text(made)
+		l, a.c.NewLabel = made, a.text(made)
 	}
 	a.ask(l, "file", perms...)
 }
@@ -304,7 +304,7 @@ func (a *asking) inodeSetxattr() {
 	for len(text) > 0 && text[len(text)-1] == 0 {
 		text = text[:len(text)-1]
 	}
-	next, err := a.policy.Label(text)
+	next, err := a.parse(text)
 	if err != nil {
 		a.errno, a.words = story.EINVAL, "the new context is not one of the policy's: "+err.Error()
 		if capable(c, 0, kernel.CapMacAdmin, check.RealmInitial) != kernel.No {
@@ -320,7 +320,7 @@ func (a *asking) inodeSetxattr() {
 		return
 	}
 	a.list = append(a.list, access{source: next, target: sb, class: "filesystem", perms: []string{"associate"}})
-	a.c.NewLabel = a.policy.Text(next)
+	a.c.NewLabel = a.text(next)
 }
 
 // created is selinux_determine_inode_label.
@@ -337,7 +337,7 @@ func (a *asking) created(dir world.Path, class, name string) (selinux.Label, str
 	var want selinux.Label
 	if asked.V != "" {
 		var err error
-		if want, err = a.policy.Label(asked.V); err != nil {
+		if want, err = a.parse(asked.V); err != nil {
 			return want, "the context that the task asks for is not one of the policy's: " + err.Error()
 		}
 	}
@@ -362,7 +362,7 @@ func (a *asking) mayCreate() {
 	}
 	a.ask(made, class, "create")
 	a.list = append(a.list, access{source: made, target: sb, class: "filesystem", perms: []string{"associate"}})
-	a.c.NewLabel = a.policy.Text(made)
+	a.c.NewLabel = a.text(made)
 }
 
 // mayLink is may_link.
@@ -531,7 +531,7 @@ func (a *asking) exec() {
 		a.lost("whether the task has asked for a context of its next program is not known")
 		return
 	case asked.V != "":
-		l, err := a.policy.Label(asked.V)
+		l, err := a.parse(asked.V)
 		if err != nil {
 			a.lost("the context that the task asks for is not one of the policy's: " + err.Error())
 			return
@@ -573,16 +573,17 @@ func (a *asking) exec() {
 			a.lost("the context of the tracer is not known")
 		}
 	}
-	c.NewLabel = a.policy.Text(next)
+	c.NewLabel = a.text(next)
 }
 
 // mapped says so where a program cannot be mapped once it runs under its label (file_map_prot_check): it is killed then.
 func (a *asking) mapped() {
 	file, class, ok := a.of(a.q.Path)
-	next, err := a.policy.Label(a.c.NewLabel)
+	next, err := a.parse(a.c.NewLabel)
 	if !ok || err != nil {
 		return
 	}
+	a.words = "map, read, execute: allowed from " + a.text(next) + " to " + a.text(file) + ", class " + class
 	for _, x := range []access{{source: next, target: file, class: class, perms: []string{"map", "read", "execute"}}, {source: next, target: a.source, class: "fd", perms: []string{"use"}}} {
 		if next == a.source && x.class == "fd" {
 			continue
@@ -680,7 +681,7 @@ func (a *asking) socketCreate() {
 	made, err := a.policy.Create(a.source, a.source, cl, "")
 	l := made.Label
 	if asked.V != "" {
-		l, err = a.policy.Label(asked.V)
+		l, err = a.parse(asked.V)
 	}
 	if err != nil {
 		a.lost(err.Error())

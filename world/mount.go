@@ -89,6 +89,7 @@ type Mount struct {
 	Point   string                      // where it was mounted, as its namespace's root sees it
 	Source  string                      // what is mounted, in words: host:/data
 	IDMap   UserNSID                    // an idmapped mount's user namespace; 0: not idmapped
+	Label   Fact[string]                // SELinux: what the engine has labelled its files with, before the container starts
 	Origin  story.Origin
 
 	Unbindable bool

@@ -133,28 +133,29 @@ const (
 
 // Task is the process that makes the call.
 type Task struct {
-	Cred      Cred
-	Seccomp   Seccomp
-	Root, Cwd Path
-	CwdAt     story.Origin
-	Umask     Fact[uint16]
-	FDs       []FD
-	FDsAt     story.Origin // unknown: descriptors that are not listed may be open
-	NoFile    Fact[int]    // RLIMIT_NOFILE
-	OpenFDs   Fact[int]
-	PID       int       // in its own PID namespace; 0: not known
-	Threads   Fact[int] // of its process, itself counted
-	FSUsers   Fact[int] // tasks that share its root and current directory (CLONE_FS), itself counted; of a single thread 1
-	MountNS   uint8
-	NS        [NumNSKinds]NamespaceID // 0: not known; World.Namespace explains it
-	Children  [NumNSKinds]NamespaceID // PID and time namespaces of its children, where they differ from its own
-	Rlimits   [16]Fact[Rlimit]        // by RLIMIT_* number; RLIMIT_NOFILE's soft limit is NoFile
-	Devices   Devices
-	Labels    []Label
-	Contexts  Contexts // of SELinux, that its next objects get
-	Tracer    *Cred    // of whoever traces it, as they were when it attached; nil: nobody does
-	Shares    Shares   // namespaces of the host
-	Landlock  []LandlockLayer
+	Cred        Cred
+	Seccomp     Seccomp
+	Root, Cwd   Path
+	CwdAt       story.Origin
+	Umask       Fact[uint16]
+	FDs         []FD
+	FDsAt       story.Origin // unknown: descriptors that are not listed may be open
+	NoFile      Fact[int]    // RLIMIT_NOFILE
+	OpenFDs     Fact[int]
+	PID         int       // in its own PID namespace; 0: not known
+	Threads     Fact[int] // of its process, itself counted
+	FSUsers     Fact[int] // tasks that share its root and current directory (CLONE_FS), itself counted; of a single thread 1
+	MountNS     uint8
+	NS          [NumNSKinds]NamespaceID // 0: not known; World.Namespace explains it
+	Children    [NumNSKinds]NamespaceID // PID and time namespaces of its children, where they differ from its own
+	Rlimits     [16]Fact[Rlimit]        // by RLIMIT_* number; RLIMIT_NOFILE's soft limit is NoFile
+	Devices     Devices
+	Labels      []Label
+	EngineLabel Label    // of SELinux, that the engine gives where SELinux is active
+	Contexts    Contexts // of SELinux, that its next objects get
+	Tracer      *Cred    // of whoever traces it, as they were when it attached; nil: nobody does
+	Shares      Shares   // namespaces of the host
+	Landlock    []LandlockLayer
 	// LandlockAt says where the rulesets are known from; unknown: there may be others.
 	LandlockAt story.Origin
 	// TooMany: its uid has changed while the user had too many processes, so that execve looks again (PF_NPROC_EXCEEDED).

@@ -129,6 +129,9 @@ func (s *dir) read(p string) (world.Inode, identity, bool) {
 		if e.have&world.KnownACL != 0 {
 			ino.ACL, ino.Known = e.ino.ACL, ino.Known|world.KnownACL
 		}
+		if e.have&world.KnownContext != 0 {
+			ino.Context, ino.Known = e.ino.Context, ino.Known|world.KnownContext
+		}
 		if e.have&world.KnownCaps != 0 {
 			ino.Caps, ino.Known = e.ino.Caps, ino.Known|world.KnownCaps
 		}

@@ -163,6 +163,12 @@ func (e *entry) set(kv string) error {
 		e.have |= world.KnownACL
 	case "xattr.security.capability":
 		err = e.caps(v)
+	case "xattr." + world.XattrSELinux:
+		var b []byte
+		if b, err = base64.StdEncoding.DecodeString(v); err != nil || len(b) > maxContext {
+			return fmt.Errorf("xattr.security.selinux=%s is not a context in base64", clip(v))
+		}
+		e.ino.Context, e.have = strings.TrimRight(string(b), "\x00"), e.have|world.KnownContext
 	}
 	if e.uid && e.gid {
 		e.have |= world.KnownOwner
@@ -275,6 +281,7 @@ func Tree(w *world.World, sb world.SB, file string, text []byte) (world.SBID, er
 			if e.have&world.KnownPerm != 0 {
 				root.Mode = world.TypeDir | e.ino.Mode&0o7777
 			}
+			root.Context, root.Known = e.ino.Context, root.Known|e.have&world.KnownContext
 			root.UID, root.GID, root.Attr, root.ACL = e.ino.UID, e.ino.GID, e.ino.Attr, e.ino.ACL
 			root.At = w.Add(story.Place{File: file, Line: e.line, Col: 1})
 		}

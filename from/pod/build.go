@@ -33,6 +33,7 @@ type builder struct {
 	kubfs  world.SBID            // what the kubelet makes in its own directory
 	root   world.MountID
 	passwd *users
+	files  world.Fact[string] // SELinux: the context of the container's files
 }
 
 // World builds the world of the first process of a container.

@@ -252,20 +252,7 @@ func (b *builder) capList(list []corev1.Capability, name string) (set world.CapS
 // labels notes what the Pod asks of the security modules.
 func (b *builder) labels() error {
 	t := &b.Task
-	se, at := b.sc.SELinuxOptions, b.scField("seLinuxOptions")
-	if se == nil {
-		se, at = b.psc.SELinuxOptions, b.p.Path+".securityContext.seLinuxOptions"
-	}
-	if se != nil {
-		or := func(v, d string) string {
-			if v == "" {
-				return d
-			}
-			return v
-		}
-		t.Labels = append(t.Labels, world.Label{Module: "selinux", At: b.field(at),
-			Value: strings.Join([]string{or(se.User, "system_u"), or(se.Role, "system_r"), or(se.Type, "container_t"), or(se.Level, "s0")}, ":")})
-	}
+	b.contexts()
 	aa, at := b.sc.AppArmorProfile, b.scField("appArmorProfile")
 	if aa == nil {
 		aa, at = b.psc.AppArmorProfile, b.p.Path+".securityContext.appArmorProfile"

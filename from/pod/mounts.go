@@ -65,7 +65,7 @@ func (b *builder) rootfs() error {
 	}
 	at := b.Text("the runtime mounts as root")
 	mounter := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at}
-	ov := b.o.Merger.NewOverlay(b.FS, world.SB{Name: "container root", At: at, FlagsAt: at,
+	ov := b.o.Merger.NewOverlay(b.FS, world.SB{Name: "container root", At: at, FlagsAt: at, Contexts: b.labelled(),
 		Overlay: &world.Overlay{Upper: b.FS.SB(up).Root, Lower: []world.DentryID{b.FS.SB(low).Root}, Names: []string{"image"}, Mounter: mounter, Shift: b.shift(), NoXattr: b.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No,
 			Redirect: world.Given(false, b.Suppose("overlayfs renames no directories of the image (redirect_dir is off, as by default)", ""))}})
 	m := world.Mount{Root: b.FS.SB(ov).Root, SB: ov, Point: "/", Source: "overlay", Origin: b.Text("the runtime mounts the container's root")}
@@ -116,7 +116,11 @@ func (b *builder) system() error {
 	at := b.Text("the runtime's mounts in every container")
 	ns := b.Task.Cred.UserNS
 	mountAt := func(p world.Path, point, typ string, flags world.MountFlags, sbFlags world.SBFlags, root world.Inode) world.DentryID {
-		id := b.FS.NewSB(world.SB{Type: typ, Name: typ, At: at, FlagsAt: at, UserNS: ns, Flags: sbFlags}, root)
+		sb := world.SB{Type: typ, Name: typ, At: at, FlagsAt: at, UserNS: ns, Flags: sbFlags, Contexts: b.unlabelled()}
+		if typ == "tmpfs" || typ == "mqueue" || typ == "devpts" { // runc and crun mount them with the label
+			sb.Contexts = b.labelled()
+		}
+		id := b.FS.NewSB(sb, root)
 		m := world.Mount{SB: id, Root: b.FS.SB(id).Root, Flags: flags, Point: point, Source: typ, Origin: at, Why: at}
 		if ns != 0 {
 			b.FS.SB(id).Flags |= world.SBNoDev
@@ -240,7 +244,7 @@ func (b *builder) kubelet() error {
 		}
 		at := b.Text(who + " makes " + point + " in every container")
 		d := b.FS.Add(b.kubeletDir(), fmt.Sprintf("%s-%d", path.Base(point), len(own)), world.Inode{Mode: world.TypeReg | mode, Known: world.KnownAll &^ world.KnownSize, Nlink: 1, At: at})
-		m := world.Mount{SB: b.kubfs, Root: d, Source: who + "'s " + point, Origin: at, Why: at, FlagsAt: map[world.MountFlags]story.Origin{}, IDMap: b.Task.Cred.UserNS}
+		m := world.Mount{Label: b.files, SB: b.kubfs, Root: d, Source: who + "'s " + point, Origin: at, Why: at, FlagsAt: map[world.MountFlags]story.Origin{}, IDMap: b.Task.Cred.UserNS}
 		b.hostFlags(&m, "/var/lib/kubelet")
 		if readOnly {
 			m.Flags |= world.MountReadOnly
@@ -269,7 +273,7 @@ func (b *builder) token() pending {
 	const point = "/var/run/secrets/kubernetes.io/serviceaccount"
 	at := b.Suppose("the service account's token is mounted, as the service account does not turn that off", "automountServiceAccountToken in the Pod")
 	root := b.tmpfsRoot(at)
-	id := b.FS.NewSB(world.SB{Type: "tmpfs", Name: "the service account's token", At: at, FlagsAt: at}, root)
+	id := b.FS.NewSB(world.SB{Type: "tmpfs", Name: "the service account's token", At: at, FlagsAt: at, Contexts: b.unlabelled()}, root)
 	d := b.FS.SB(id).Root
 	data := b.FS.Add(d, "..2026_01_01", b.writerDir(at))
 	b.FS.Add(d, "..data", b.link("..2026_01_01", at))
@@ -282,7 +286,7 @@ func (b *builder) token() pending {
 		b.FS.Add(data, name, ino)
 		b.FS.Add(d, name, b.link("..data/"+name, at))
 	}
-	return pending{point, world.Mount{SB: id, Root: d, Flags: world.MountReadOnly, Source: "the service account's token", Origin: at, Why: at, IDMap: b.Task.Cred.UserNS,
+	return pending{point, world.Mount{Label: b.files, SB: id, Root: d, Flags: world.MountReadOnly, Source: "the service account's token", Origin: at, Why: at, IDMap: b.Task.Cred.UserNS,
 		FlagsAt: map[world.MountFlags]story.Origin{world.MountReadOnly: at}}}
 }
 

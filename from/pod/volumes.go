@@ -39,6 +39,9 @@ func (b *builder) volumes() error {
 func (b *builder) volume(vm *corev1.VolumeMount, at string, v *corev1.Volume, vat string) ([]pending, error) {
 	m := world.Mount{Origin: b.field(at + ".mountPath"), FlagsAt: map[world.MountFlags]story.Origin{}, IDMap: b.Task.Cred.UserNS}
 	m.Why = m.Origin
+	if relabelled(v) {
+		m.Label = b.files
+	}
 	var below []pending
 	real := "/var/lib/kubelet"
 	switch {
@@ -52,7 +55,7 @@ func (b *builder) volume(vm *corev1.VolumeMount, at string, v *corev1.Volume, va
 		}
 	case v.EmptyDir != nil && v.EmptyDir.Medium == corev1.StorageMediumMemory:
 		root := b.tmpfsRoot(b.field(vat))
-		m.SB = b.FS.NewSB(world.SB{Type: "tmpfs", Name: "emptyDir " + v.Name, At: root.At, FlagsAt: root.At}, root)
+		m.SB = b.FS.NewSB(world.SB{Type: "tmpfs", Name: "emptyDir " + v.Name, At: root.At, FlagsAt: root.At, Contexts: b.unlabelled()}, root)
 		m.Source = "emptyDir " + v.Name
 	case v.EmptyDir != nil && v.EmptyDir.Medium == "":
 		m.Source = "emptyDir " + v.Name
@@ -97,7 +100,7 @@ func (b *builder) kubeletDir() world.DentryID {
 	if b.kubfs == 0 {
 		typ, flagsAt := b.hostType("/var/lib/kubelet")
 		at := b.Text("the kubelet's directory")
-		b.kubfs = b.FS.NewSB(world.SB{Type: typ, Name: "the kubelet's directory", At: flagsAt, FlagsAt: flagsAt}, world.Inode{Mode: world.TypeDir | 0o755, Known: world.KnownAll, Whole: true, At: at})
+		b.kubfs = b.FS.NewSB(world.SB{Type: typ, Name: "the kubelet's directory", At: flagsAt, FlagsAt: flagsAt, Contexts: b.unlabelled()}, world.Inode{Mode: world.TypeDir | 0o755, Known: world.KnownAll, Whole: true, At: at})
 	}
 	return b.FS.SB(b.kubfs).Root
 }
@@ -259,7 +262,7 @@ func (b *builder) filesAt(point, typ string, at story.Origin) (world.SBID, error
 	if id, ok := b.hosts[point]; ok {
 		return id, nil
 	}
-	id, err := files.Dir(b.World, world.SB{Type: typ, Name: "host", At: at, FlagsAt: at}, b.o.HostRoot, b.o.OwnersAt, b.o.Owners)
+	id, err := files.Dir(b.World, world.SB{Type: typ, Name: "host", At: at, FlagsAt: at, Contexts: b.unlabelled()}, b.o.HostRoot, b.o.OwnersAt, b.o.Owners)
 	b.hosts[point] = id
 	return id, err
 }
