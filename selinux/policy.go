@@ -264,6 +264,22 @@ func IsPolicy(data []byte) bool {
 	return bytes.HasPrefix(data, []byte{0x8c, 0xff, 0x7c, 0xf9})
 }
 
+// Levels returns the lowest level of the policy and the one with all categories, "" without MLS.
+func (p *Policy) Levels() (low, high string) {
+	if !p.mls || len(p.sensitivities.list) == 0 {
+		return "", ""
+	}
+	low = p.sensitivityName(0)
+	switch n := len(p.categories.list); n {
+	case 0:
+		return low, low
+	case 1:
+		return low, low + ":" + p.categoryName(0)
+	default:
+		return low, low + ":" + p.categoryName(0) + "." + p.categoryName(n-1)
+	}
+}
+
 // Types lists the types that have an attribute, in the order of their numbers; with "" all types.
 func (p *Policy) Types(attribute string) (names []string) {
 	want, ok := p.types.byName[attribute]

@@ -22,6 +22,7 @@ type SELinux struct {
 	open   bool            // policy capability open_perms
 	from   string          // the text that task was read from
 	level  string          // that contexts without one have
+	levels [2]string       // the lowest and the highest one that an engine picks for a container
 	plain  []selinux.Label // those of them that were read for the question
 	// mounters are overlays of whose mounter nothing is known, with what is supposed of it.
 	mounters map[world.SBID]story.Origin
@@ -33,7 +34,9 @@ func NewSELinux(w *world.World) *SELinux {
 	if !ok || !w.SELinux.Policy.Known() {
 		return nil
 	}
-	s := &SELinux{policy: p, cache: selinux.NewCache(p), level: levels[0], mounters: map[world.SBID]story.Origin{}, open: p.HasCapability("open_perms")}
+	s := &SELinux{policy: p, cache: selinux.NewCache(p), mounters: map[world.SBID]story.Origin{}, open: p.HasCapability("open_perms")}
+	s.levels[0], s.levels[1] = p.Levels()
+	s.level = s.levels[0]
 	s.read(w)
 	for i := 1; i < w.FS.NumSB(); i++ {
 		if sb := w.FS.SB(world.SBID(i)); sb.Overlay != nil && !sb.Overlay.Mounter.Context.Known() {
@@ -63,9 +66,6 @@ func (s *SELinux) read(w *world.World) {
 	}
 }
 
-// levels are the lowest and the highest one that an engine picks for a container.
-var levels = [...]string{"s0", "s0:c0.c1023"}
-
 // unlevelled reports whether a context has no level: the engine picks two categories, and which is not known.
 func (s *SELinux) unlevelled(text string) bool {
 	return s.policy.MLS() && strings.Count(text, ":") == 2
@@ -86,7 +86,7 @@ func (s *SELinux) parse(text string) (selinux.Label, error) {
 // Ask answers at a hook. Where the engine has picked the task's level, the answer is what the lowest and the highest one give alike;
 // the files of the container have the same one.
 func (s *SELinux) Ask(c *check.Check, q check.Question) (kernel.Answer, story.Errno, string, story.Origin) {
-	s.level, s.plain = levels[0], s.plain[:0]
+	s.level, s.plain = s.levels[0], s.plain[:0]
 	if s.unlevelled(s.from) {
 		s.from = ""
 	}
@@ -103,11 +103,11 @@ func (s *SELinux) Ask(c *check.Check, q check.Question) (kernel.Answer, story.Er
 		return a, e, words, supposed
 	}
 	made := c.NewLabel
-	s.level, s.from = levels[1], ""
+	s.level, s.from = s.levels[1], ""
 	b, f, _ := s.ask(c, q)
 	s.from, c.NewLabel = "", made
 	if a != b || e != f {
-		return kernel.NotKnown, story.EACCES, "it depends on the level that the engine has picked for the container: with s0, " + words, supposed
+		return kernel.NotKnown, story.EACCES, "it depends on the level that the engine has picked for the container: with " + s.levels[0] + ", " + words, supposed
 	}
 	return a, e, words, supposed
 }
@@ -263,7 +263,7 @@ func (s *SELinux) text(l selinux.Label) string {
 
 // Capable is selinux_capable, for a capability that the task has.
 func (s *SELinux) Capable(c *check.Check, want kernel.Cap, initial bool) (kernel.Answer, string) {
-	s.level = levels[0]
+	s.level = s.levels[0]
 	if s.read(c.W); s.why != "" {
 		return kernel.NotKnown, s.why
 	}

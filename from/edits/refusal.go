@@ -107,6 +107,8 @@ func (r *Refusal) Offer() bool {
 		r.chattr()
 	case story.ProtectedCreate, story.ProtectedSymlink:
 		r.protected()
+	case story.SELinuxAccess:
+		r.selinux()
 	case story.SysctlMode:
 		r.Words.RunAs(0, 0)
 	case story.DevicesCgroup:
