@@ -91,7 +91,7 @@ func validate(text []byte) error {
 					name = "verify.schema.json"
 				case m["mask"] != nil, m["needs"] != nil, m["namespaces"] != nil:
 					name = "caps.schema.json"
-				case m["permission"] != nil, m["rules"] != nil, m["booleans"] != nil, m["differences"] != nil, m["wanted"] != nil, m["permissions"] != nil:
+				case m["permission"] != nil, m["rules"] != nil, m["booleans"] != nil, m["differences"] != nil, m["wanted"] != nil, m["permissions"] != nil, m["pods"] != nil:
 					name = "selinux.schema.json"
 				case m["checks"] != nil:
 					name = "doctor.schema.json"

@@ -18,7 +18,7 @@ import (
 func (p *program) selinuxCommand() *cobra.Command {
 	c := &cobra.Command{Use: "selinux", Short: "what an SELinux policy says, and why",
 		Long: `Ask a binary SELinux policy: that of the running kernel, or a file with --policy. docs/selinux.md has the meaning and the JSON.`}
-	c.AddCommand(p.selinuxWhyCommand(), p.selinuxQueryCommand(), p.selinuxContextCommand(), p.selinuxBooleansCommand(), p.selinuxDiffCommand(), p.selinuxAVCCommand())
+	c.AddCommand(p.selinuxWhyCommand(), p.selinuxQueryCommand(), p.selinuxContextCommand(), p.selinuxBooleansCommand(), p.selinuxDiffCommand(), p.selinuxAVCCommand(), p.selinuxLabelCommand())
 	return c
 }
 

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"syscallstory/from/pod"
+)
+
+func (p *program) selinuxLabelCommand() *cobra.Command {
+	var s subject
+	var output string
+	c := &cobra.Command{Use: "label -f FILE", Short: "the contexts that a Pod's containers, root filesystems and volumes get", Args: cobra.NoArgs,
+		Long: "Say for each container of the Pods in the file which context its processes get, which its files, and what becomes of the labels of each volume: relabelled by\n" +
+			"the engine, mounted with context=, or kept as they are (hostPath). Where several Pods use one claim under labels that exclude each other, that is told.\n\n" +
+			"Exit status: 0; 1 Pods exclude each other; 2 bad input.",
+		Example: "  story selinux label -f pod.yaml\n  story selinux label -f two-pods.yaml --node node.yaml -o json",
+		RunE:    func(*cobra.Command, []string) error { return p.selinuxLabel(&s, output) }}
+	f := c.Flags()
+	f.StringVarP(&s.file, "file", "f", "", "Pod, workload with a pod template, or List of them; - for standard input")
+	f.StringVarP(&s.pod, "pod", "p", "", "name of the Pod or workload, where only one is meant")
+	f.StringVar(&s.node, "node", "", "the node's engine and kubelet: a file, or local for this machine")
+	f.StringVarP(&output, "output", "o", "text", "text or json")
+	return c
+}
+
+// labelView is the JSON of label.
+type labelView struct {
+	SchemaVersion string              `json:"schemaVersion"`
+	Pods          []podLabels         `json:"pods"`
+	Conflicts     []pod.LabelConflict `json:"conflicts"`
+}
+
+type podLabels struct {
+	Pod        string                `json:"pod"`
+	Containers []pod.ContainerLabels `json:"containers"`
+}
+
+func (p *program) selinuxLabel(s *subject, output string) error {
+	if err := textOrJSON(output); err != nil {
+		return err
+	}
+	if s.file == "" {
+		return fmt.Errorf("name a Pod with -f FILE")
+	}
+	ws, o, err := s.manifest(p.in)
+	if err != nil {
+		return err
+	}
+	if s.pod != "" {
+		w, err := s.workload(s.name(), ws)
+		if err != nil {
+			return err
+		}
+		ws = []*pod.Workload{w}
+	}
+	view := labelView{"1", []podLabels{}, nil}
+	all := map[string][]pod.ContainerLabels{}
+	for _, w := range ws {
+		name := w.Kind + " " + w.Name
+		if all[name], err = w.Labels(o); err != nil {
+			return err
+		}
+		view.Pods = append(view.Pods, podLabels{name, all[name]})
+	}
+	if view.Conflicts = pod.Conflicts(all); len(view.Conflicts) > 0 {
+		p.code = 1
+	}
+	if output == "json" {
+		return encodeAll(p.out, []labelView{view})
+	}
+	for _, w := range view.Pods {
+		for _, c := range w.Containers {
+			fmt.Fprintf(p.out, "%s, container %s\n  processes  %s\n  files      %s\n", w.Pod, c.Container, c.Process, c.Files)
+			if c.Note != "" {
+				fmt.Fprintf(p.out, "  level      %s\n", c.Note)
+			}
+			for _, v := range c.Volumes {
+				fmt.Fprintf(p.out, "  %s (%s %s): %s", v.Path, v.Kind, v.Volume, v.How)
+				if v.Label != "" {
+					fmt.Fprintf(p.out, " %s", v.Label)
+				}
+				fmt.Fprintf(p.out, " (%s)\n", v.Why)
+			}
+		}
+	}
+	for _, c := range view.Conflicts {
+		fmt.Fprintf(p.out, "conflict: %s: %s\n", c.Volume, c.Text)
+		for _, u := range c.Users {
+			fmt.Fprintf(p.out, "  %s\n", u)
+		}
+	}
+	return nil
+}
