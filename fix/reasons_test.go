@@ -48,7 +48,7 @@ var codesWithout = map[story.Code]string{
 	story.ProcessGone: others, story.ProcessMissing: others, story.ManyMissing: others, story.MountWriters: others, story.MountBusy: others, story.IPCMissing: others, story.IPCExists: others, story.IPCWait: others,
 	story.IDMapCapability: others, story.IDMapRoot: others, story.IDMapPrivilege: others, story.IDMapOpener: others, // whoever opened the file counts
 
-	story.SELinuxAccess: "the policy or a label has to be another: `story selinux why` proposes which",
+	story.CgroupDelegated: "who is outside of the cgroup namespace sets it: the engine's resource limits are the place",
 
 	// What the kernel is.
 	story.KernelFeature: built, story.SyscallGone: built, story.LandlockOff: built, story.LockedDown: built, story.SocketFamily: built, story.MountType: built, story.MountFilesystem: built, story.NamespaceNesting: built,

@@ -275,6 +275,10 @@ func TestKernelLabTables(t *testing.T) {
 			if r.code != 0 || strings.Contains(r.out, "--- SKIP") {
 				t.Errorf("exit %d:\n%s\n%s", r.code, r.out, r.errs)
 			}
+			r = do(t, lab, m, "", "test:syscallstory/from/live", "-test.v", "-test.run", "^TestDelegatedCgroup$")
+			if r.code != 0 || strings.Contains(r.out, "--- SKIP") {
+				t.Errorf("exit %d:\n%s\n%s", r.code, r.out, r.errs)
+			}
 		})
 	}
 }
@@ -332,7 +336,7 @@ func TestKernelLabLiveSELinux(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	cmd, err := command(t.Context(), lab, []string{"test:syscallstory/from/live", "-test.run", "^TestKernelLiveSELinux$", "-test.v"})
+	cmd, err := command(t.Context(), lab, []string{"test:syscallstory/from/live", "-test.run", "^TestUnderLabels$", "-test.v"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +345,7 @@ func TestKernelLabLiveSELinux(t *testing.T) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(""), &out, &out
 	ctx, cancel := context.WithTimeout(t.Context(), areaPatience)
 	defer cancel()
-	if exit, err := m.Run(ctx, cmd); err != nil || exit.Code != 0 || !strings.Contains(out.String(), "--- PASS: TestKernelLiveSELinux") {
+	if exit, err := m.Run(ctx, cmd); err != nil || exit.Code != 0 || !strings.Contains(out.String(), "--- PASS: TestUnderLabels") {
 		t.Errorf("%v, %+v\n%s", err, exit, out.String())
 	}
 }

@@ -1,6 +1,8 @@
 package vfs
 
 import (
+	"slices"
+
 	"syscallstory/check"
 	"syscallstory/kernel"
 	"syscallstory/story"
@@ -186,6 +188,11 @@ func writes(c *check.Check, f *world.FD, io IO) story.Errno {
 	}
 	switch sb.Type {
 	case "", "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "devtmpfs":
+	case "cgroup2":
+		if err := delegated(c, f, sb); err != 0 {
+			return err
+		}
+		fallthrough
 	default:
 		c.Unknown(story.Step{Code: story.DescriptorData, Errno: story.EINVAL, Op: story.OpWrite, Obj: f.Path.Ref(), Fact: [3]story.Origin{sb.At}, Val: [3]uint64{c.Word("writing to this file of " + sb.Type)}})
 		c.MayEnd(story.EPERM)
@@ -199,6 +206,20 @@ func writes(c *check.Check, f *world.FD, io IO) story.Errno {
 	}
 	dropPrivileges(c, f.Path)
 	return 0
+}
+
+// delegated is the first question of cgroup_file_write: what a cgroup namespace may not write at its own root. What the file answers
+// is not known.
+func delegated(c *check.Check, f *world.FD, sb *world.SB) story.Errno {
+	fs, root := c.W.FS, c.W.Task.CgroupRoot
+	name := fs.D(f.Path.Dentry).Name
+	if !sb.NSDelegate.Known() || !sb.NSDelegate.V || !root.Known() || root.V == "" || !c.W.Delegatable.Known() || slices.Contains(c.W.Delegatable.V, name) {
+		return 0
+	}
+	if fs.Path(fs.D(f.Path.Dentry).Parent) != root.V {
+		return 0
+	}
+	return c.Deny(story.Step{Code: story.CgroupDelegated, Errno: story.EPERM, Op: story.OpWrite, Obj: f.Path.Ref(), Fact: [3]story.Origin{sb.NSDelegate.At, root.At}, Val: [3]uint64{c.Word(name)}})
 }
 
 const rlimitFSize = 1

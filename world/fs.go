@@ -180,7 +180,9 @@ type SB struct {
 	HidePID Fact[int]
 	// HideGID is its option gid: the group that hidepid does not concern, root's where it is not given.
 	HideGID KGID
-	At      story.Origin
+	// NSDelegate is cgroup2's option nsdelegate.
+	NSDelegate Fact[bool]
+	At         story.Origin
 }
 
 // Overlay holds what an overlay mount was made of.

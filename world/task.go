@@ -151,10 +151,11 @@ type Task struct {
 	Rlimits     [16]Fact[Rlimit]        // by RLIMIT_* number; RLIMIT_NOFILE's soft limit is NoFile
 	Devices     Devices
 	Labels      []Label
-	EngineLabel Label    // of SELinux, that the engine gives where SELinux is active
-	Contexts    Contexts // of SELinux, that its next objects get
-	Tracer      *Cred    // of whoever traces it, as they were when it attached; nil: nobody does
-	Shares      Shares   // namespaces of the host
+	CgroupRoot  Fact[string] // root of its cgroup namespace in the hierarchy of cgroup2; "": that of the machine
+	EngineLabel Label        // of SELinux, that the engine gives where SELinux is active
+	Contexts    Contexts     // of SELinux, that its next objects get
+	Tracer      *Cred        // of whoever traces it, as they were when it attached; nil: nobody does
+	Shares      Shares       // namespaces of the host
 	Landlock    []LandlockLayer
 	// LandlockAt says where the rulesets are known from; unknown: there may be others.
 	LandlockAt story.Origin

@@ -33,6 +33,7 @@ type World struct {
 	LSMs          Fact[[]string] // active modules in the kernel's order
 	BPFHooks      Fact[[]string] // LSM hooks on which a BPF program sits
 	SELinux       SELinux
+	Delegatable   Fact[[]string]                 // files of cgroup2 that a cgroup namespace may write at its root
 	EVM           Fact[bool]                     // EVM has a key to check attributes with
 	Lockdown      Fact[string]                   // none, integrity or confidentiality
 	Features      [kernel.NumFeatures]Fact[bool] // what the kernel is built with

@@ -33,9 +33,9 @@ func enforce(t *testing.T, value string) {
 	}
 }
 
-// TestKernelLiveSELinux: containers under labels, among them a Pod's at level s0:c338,c794 that opens its own file, another Pod's and one
+// TestUnderLabels: containers under labels, among them a Pod's at level s0:c338,c794 that opens its own file, another Pod's and one
 // of the host, read from outside and judged by the running policy, under enforcing.
-func TestKernelLiveSELinux(t *testing.T) {
+func TestUnderLabels(t *testing.T) {
 	if os.Getenv("STORY_SELINUX_LIVE") == "" {
 		t.Skip("it switches enforcing, and so runs in the lab only, by TestKernelLabLiveSELinux there")
 	}

@@ -132,6 +132,10 @@ func (b *builder) superOf(m *shown) *superblock {
 	if labelled() {
 		sb.Contexts = world.Given(contexts(m.super), at)
 	}
+	if m.fstype == "cgroup2" {
+		_, set := m.superOption("nsdelegate")
+		sb.NSDelegate = world.Given(set, at)
+	}
 	if v, set := m.superOption("hidepid"); set && m.fstype == "proc" {
 		sb.HidePID = world.Given(map[string]int{"0": 0, "off": 0, "1": 1, "noaccess": 1, "2": 2, "invisible": 2, "4": 4, "ptraceable": 4}[v], at)
 		if group, set := m.superOption("gid"); set {

@@ -362,6 +362,7 @@ func (b *builder) rest() {
 		l.At = b.file("attr/current")
 		t.Labels = append(t.Labels, l)
 	}
+	b.cgroups()
 	b.selinux()
 	switch {
 	case b.LSMs.Known() && !slices.Contains(b.LSMs.V, "landlock"):
