@@ -48,6 +48,7 @@ var codesWithout = map[story.Code]string{
 	story.ProcessGone: others, story.ProcessMissing: others, story.ManyMissing: others, story.MountWriters: others, story.MountBusy: others, story.IPCMissing: others, story.IPCExists: others, story.IPCWait: others,
 	story.IDMapCapability: others, story.IDMapRoot: others, story.IDMapPrivilege: others, story.IDMapOpener: others, // whoever opened the file counts
 
+	story.SELinuxAccess:   "it has fixes, which need a policy: testdata/script/selinux_pod.txtar of cmd/story holds them",
 	story.CgroupDelegated: "who is outside of the cgroup namespace sets it: the engine's resource limits are the place",
 
 	// What the kernel is.
