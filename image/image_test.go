@@ -10,8 +10,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // layer packs members.
@@ -120,6 +123,22 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestPacked: a layer is the same however it is packed, with a frame that is skipped behind it as in zstd:chunked.
+func TestPacked(t *testing.T) {
+	plain := layer(t, &tar.Header{Name: "etc/a", Mode: 0o644, Size: 5000}, &tar.Header{Name: "etc/.wh.b"}, &tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "etc/a"})
+	skipped := append(pack(plain), 0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 'x', 'y')
+	var want *Tree
+	for i, l := range [][]byte{plain, squeeze(plain), pack(plain), skipped} {
+		got, err := ReadLayer(bufio.NewReader(bytes.NewReader(l)), int64(len(l)), NewBudget())
+		if want == nil {
+			want = got
+		}
+		if err != nil || len(got.Nodes) != 4 || !reflect.DeepEqual(got, want) {
+			t.Errorf("%d: %v, %v", i, got, err)
+		}
+	}
+}
+
 // TestRefused: what an image must not hold is refused with one clear error.
 func TestRefused(t *testing.T) {
 	reg := func(h *tar.Header) []byte { return layer(t, h) }
@@ -131,12 +150,14 @@ func TestRefused(t *testing.T) {
 		"a whiteout of no name":            reg(&tar.Header{Name: "d/.wh."}),
 		"is no directory":                  layer(t, &tar.Header{Name: "f", Size: 1}, &tar.Header{Name: "f/x", Size: 1}),
 		"at most 255 bytes":                reg(&tar.Header{Name: strings.Repeat("n", 256), Size: 1}),
-		"packed with zstd":                 {0x28, 0xb5, 0x2f, 0xfd, 0},
+		"window size exceeded":             {0x28, 0xb5, 0x2f, 0xfd, 0, 0xf8, 0, 0, 0},
+		": unexpected EOF":                 pack(reg(&tar.Header{Name: "a", Size: 100000}))[:60],
 		"unexpected EOF":                   squeeze(reg(&tar.Header{Name: "a", Size: 1000}))[:40],
 	}
 	// The bomb needs a member for its zeros to be read.
 	zeros := layer(t, &tar.Header{Name: "zeros", Size: 400 << 20})
 	cases["times as many"] = squeeze(append(zeros, make([]byte, 400<<20)...))
+	cases["200 times"] = pack(append(zeros, make([]byte, 400<<20)...))
 	for want, l := range cases {
 		if _, err := Open(ociLayout(t, l), ""); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q is wanted, got %v", want, err)
@@ -194,6 +215,7 @@ func FuzzReadLayer(f *testing.F) {
 	l := layer(f, &tar.Header{Name: "etc/", Typeflag: tar.TypeDir}, &tar.Header{Name: "etc/.wh.a"}, &tar.Header{Name: "etc/f", Size: 3}, &tar.Header{Name: "g", Typeflag: tar.TypeLink, Linkname: "etc/f"})
 	f.Add(l)
 	f.Add(squeeze(l))
+	f.Add(pack(l))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tree, err := ReadLayer(bufio.NewReader(bytes.NewReader(b)), int64(len(b)), NewBudget())
 		if err != nil {
@@ -216,4 +238,10 @@ func FuzzReadLayer(f *testing.F) {
 			t.Fatalf("%d of %d names are reached", seen, len(tree.Nodes)-1)
 		}
 	})
+}
+
+// pack is squeeze with zstd.
+func pack(b []byte) []byte {
+	w, _ := zstd.NewWriter(nil)
+	return w.EncodeAll(b, nil)
 }

@@ -12,6 +12,8 @@ import (
 	"io"
 	"path"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // Tree is what a layer holds, by path without a leading slash; the root is empty.
@@ -72,7 +74,10 @@ func readLayer(b blobs, d descriptor, left *Budget) (*Tree, int64, error) {
 	return t, size, err
 }
 
-// ReadLayer reads a layer's archive, packed with gzip or not; size is how many bytes r has.
+// maxWindow is how far back an archive that is packed with zstd may refer: more than any builder asks for.
+const maxWindow = 64 << 20
+
+// ReadLayer reads a layer's archive, packed with gzip, with zstd or not at all; size is how many bytes r has.
 func ReadLayer(r *bufio.Reader, size int64, left *Budget) (*Tree, error) {
 	magic, _ := r.Peek(4)
 	var in io.Reader = r
@@ -84,7 +89,12 @@ func ReadLayer(r *bufio.Reader, size int64, left *Budget) (*Tree, error) {
 		}
 		in = z
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return nil, errors.New("it is packed with zstd, which is not read: convert it with `skopeo copy --dest-compress-format gzip`")
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxWindow))
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close()
+		in = z
 	}
 	t := &Tree{Nodes: map[string]*Node{"": {Type: tar.TypeDir, Mode: 0o755}}, Kids: map[string][]string{}}
 	left.packed += size
