@@ -133,7 +133,7 @@ func TestPacked(t *testing.T) {
 		if want == nil {
 			want = got
 		}
-		if err != nil || len(got.Nodes) != 4 || !reflect.DeepEqual(got, want) {
+		if err != nil || len(got.Nodes) != 5 || !reflect.DeepEqual(got, want) {
 			t.Errorf("%d: %v, %v", i, got, err)
 		}
 	}
