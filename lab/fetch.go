@@ -11,7 +11,7 @@ import (
 func (p *program) fetchCommand() *cobra.Command {
 	var kernels []string
 	var update bool
-	c := &cobra.Command{Use: "fetch", Short: "download packages and save a machine for each kernel, where that is not done", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: "fetch", Short: "download packages, save a machine for each kernel and build an SELinux policy, where that is not done", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		lab, err := p.lab()
 		if err != nil {
 			return err
@@ -22,6 +22,12 @@ func (p *program) fetchCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintln(p.out, "Linux", release, "is there")
+		}
+		switch _, err := lab.Policy(c.Context()); {
+		case machine.Unavailable(err):
+			fmt.Fprintln(p.out, "there is no SELinux policy:", err)
+		case err != nil:
+			return err
 		}
 		return nil
 	}}

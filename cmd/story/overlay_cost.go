@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"syscallstory/from/files"
 	"syscallstory/from/node"
+	"syscallstory/image"
 	"syscallstory/kernel"
 	"syscallstory/overlay"
 	"syscallstory/story"
@@ -22,14 +22,6 @@ func selfPID() int { return os.Getpid() }
 
 // unionWorld makes the world of root in a container that has the overlay as its root, and nothing else.
 func (f *layerFlags) unionWorld() (*world.World, error) {
-	if f.image != "" {
-		return nil, errors.New("an image has no upper layer that a call could copy to: unpack it, or ask a container that runs")
-	}
-	o, err := f.open(false)
-	if err != nil {
-		return nil, err
-	}
-	defer o.Close()
 	w := world.New()
 	n, err := node.Local()
 	if err != nil {
@@ -46,21 +38,18 @@ func (f *layerFlags) unionWorld() (*world.World, error) {
 	w.Kernel = w.Kernel.Built(unix.ByteSliceToString(uts.Version[:]))
 	at := w.Suppose("the call is made by root with every capability, and the mounter has them too", "--pid for a process as it is")
 	cr := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at, NoNewAt: at}
-	ov := &world.Overlay{Mounter: cr, UserXattr: f.userxattr, NoXattr: w.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No, Redirect: world.Given(false, at), NFSExport: world.Given(false, at), NoFollow: o.Options.NoFollow, Metacopy: o.Options.Metacopy && strings.Contains(o.options, "metacopy=on")}
-	for i, dir := range o.dirs {
-		id, err := files.Dir(w, world.SB{Type: fsType(dir), Name: dir, At: at, FlagsAt: at}, dir, "", nil)
+	ov := &world.Overlay{Mounter: cr, UserXattr: f.userxattr, NoXattr: w.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No, Redirect: world.Given(false, at), NFSExport: world.Given(false, at)}
+	if f.image != "" {
+		im, err := image.Open(f.image, f.tag)
 		if err != nil {
 			return nil, err
 		}
-		root := w.FS.SB(id).Root
-		switch o.infos[i].Kind {
-		case "upper":
-			ov.Upper = root
-		case "lower":
-			ov.Lower, ov.Names = append(ov.Lower, root), append(ov.Names, dir)
-		default:
-			ov.DataOnly = append(ov.DataOnly, root)
-		}
+		at := w.Suppose("the engine unpacks the image onto ext4, and the container's upper layer is empty", "")
+		ov.Lower, ov.Names = imageLayers(w, im, at)
+		id := w.FS.NewSB(world.SB{Type: "ext4", Name: "the container's upper layer", At: at, FlagsAt: at}, world.Inode{Mode: world.TypeDir | 0o755, Known: world.KnownAll, Whole: true, Nlink: 2, At: at})
+		ov.Upper = w.FS.SB(id).Root
+	} else if err := f.layersOf(w, ov, at); err != nil {
+		return nil, err
 	}
 	host := w.InitialNamespaces(at)
 	id := overlay.Merger{}.NewOverlay(w.FS, world.SB{Name: "overlay", Overlay: ov, At: at, FlagsAt: at})
@@ -74,6 +63,32 @@ func (f *layerFlags) unionWorld() (*world.World, error) {
 		w.Task.Rlimits[i] = world.Given(world.Rlimit{Cur: ^uint64(0), Max: ^uint64(0)}, at)
 	}
 	return w, nil
+}
+
+// layersOf puts directories, or the layers of a mount, into a world.
+func (f *layerFlags) layersOf(w *world.World, ov *world.Overlay, at story.Origin) error {
+	o, err := f.open(false)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	ov.NoFollow, ov.Metacopy = o.Options.NoFollow, o.Options.Metacopy && strings.Contains(o.options, "metacopy=on")
+	for i, dir := range o.dirs {
+		id, err := files.Dir(w, world.SB{Type: fsType(dir), Name: dir, At: at, FlagsAt: at}, dir, "", nil)
+		if err != nil {
+			return err
+		}
+		root := w.FS.SB(id).Root
+		switch o.infos[i].Kind {
+		case "upper":
+			ov.Upper = root
+		case "lower":
+			ov.Lower, ov.Names = append(ov.Lower, root), append(ov.Names, dir)
+		default:
+			ov.DataOnly = append(ov.DataOnly, root)
+		}
+	}
+	return nil
 }
 
 // fsType names the filesystem of a layer, where its rules are modelled.
@@ -125,7 +140,7 @@ type copiedName struct {
 func (p *program) overlayCost() *cobra.Command {
 	var f layerFlags
 	c := &cobra.Command{Use: "cost CALL...", Short: "what a call would copy to the upper layer", Args: cobra.MinimumNArgs(1),
-		Long: "Of a process (--pid) with its own rights; of a mount or of directories as root whose / the overlay is. Each call is asked for itself.\n" +
+		Long: "Of a process (--pid) with its own rights; of a mount, of directories or of an image in a new container, as root whose / the overlay is. Each call is asked for itself.\n" +
 			"Exit code as explain's: 1 where the call is refused, 3 where that is not known.",
 		Example: "  story overlay cost --lower l --upper u 'open(\"/var/lib/db\", O_RDWR)' 'chmod(\"/etc/passwd\", 0600)'",
 		RunE: func(_ *cobra.Command, args []string) error {
