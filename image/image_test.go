@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -135,6 +136,34 @@ func TestPacked(t *testing.T) {
 		}
 		if err != nil || len(got.Nodes) != 5 || !reflect.DeepEqual(got, want) {
 			t.Errorf("%d: %v, %v", i, got, err)
+		}
+	}
+}
+
+// TestSparse: holes count, as whoever unpacks the layer may write them.
+func TestSparse(t *testing.T) {
+	dir := t.TempDir()
+	for name, size := range map[string]int64{"small": 1 << 20, "huge": 10 << 30} {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Truncate(size); err != nil {
+			t.Skip("the filesystem takes no files of 10 GiB: ", err)
+		}
+		f.WriteAt([]byte("x"), size-1)
+		f.Close()
+	}
+	for _, format := range []string{"gnu", "posix"} {
+		for name, want := range map[string]string{"small": "", "huge": "claims 10737418240 bytes"} {
+			l, err := exec.Command("tar", "--sparse", "--format="+format, "-C", dir, "-cf", "-", name).Output()
+			if err != nil || len(l) > 1<<20 {
+				t.Fatalf("tar made %d bytes, %v", len(l), err)
+			}
+			got, err := ReadLayer(bufio.NewReader(bytes.NewReader(l)), int64(len(l)), NewBudget())
+			if want == "" && (err != nil || got.Nodes[name].Size != 1<<20) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+				t.Errorf("%s, %s: %v, %v", name, format, got, err)
+			}
 		}
 	}
 }

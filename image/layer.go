@@ -199,8 +199,8 @@ func (t *Tree) add(h *tar.Header) error {
 		}
 	}
 	switch h.Typeflag {
-	case tar.TypeReg:
-		n.Size = h.Size
+	case tar.TypeReg, tar.TypeGNUSparse:
+		n.Type, n.Size = tar.TypeReg, h.Size
 	case tar.TypeSymlink:
 		n.Link, n.Size = h.Linkname, int64(len(h.Linkname))
 	case tar.TypeLink:
