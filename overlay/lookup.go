@@ -218,6 +218,10 @@ func (s *search[D]) note(f *Found[D], before string) {
 
 // single is ovl_lookup_single. post is what follows the name in the path, last that nothing does.
 func (s *search[D]) single(base Piece[D], name string, prelen int, post string, last bool) (D, bool, story.Errno) {
+	if name == "." || name == ".." { // lookup_noperm_common: of a redirect
+		var none D
+		return none, false, story.EACCES
+	}
 	d, seen := s.layers.Look(base.At, name)
 	switch {
 	case seen.State == world.Unsure:

@@ -295,3 +295,67 @@ func TestKernelVanished(t *testing.T) {
 		}
 	})
 }
+
+// TestKernelRedirectLoops: directories that are redirected to one another, to themselves, to nothing and out of the layer end where the
+// kernel ends: each layer is asked once. What two directories of the upper layer share below is not asked for by its own name: the kernel takes
+// it for stale then.
+func TestKernelRedirectLoops(t *testing.T) {
+	private(t, func(dir string) {
+		at := func(n string) string { return filepath.Join(dir, n) }
+		for _, n := range []string{"w", "m", "u/a", "u/b", "u/self", "u/name", "u/gone", "u/up", "u/relative", "u/long", "u/empty", "l1/a/x", "l1/b/y", "l1/self/z", "l1/other", "l2/a/p", "l2/b/q", "l2/self", "l2/other/o", "l2/name"} {
+			if err := os.MkdirAll(at(n), 0o755); err != nil {
+				t.Error(err)
+				return
+			}
+			os.WriteFile(at(n)+"/file-"+strings.ReplaceAll(n, "/", "-"), nil, 0o644)
+		}
+		for n, to := range map[string]string{"u/a": "/b", "u/b": "/a", "l1/a": "/b", "l1/b": "/a", "u/self": "/self", "l1/self": "/self", "u/name": "other", "u/gone": "/nothing/here", "u/up": "/../a", "u/relative": "a/b", "u/empty": "/a//b",
+			"u/long": "/" + strings.Repeat("a/../", 20) + "a"} {
+			if err := unix.Setxattr(at(n), "trusted.overlay.redirect", []byte(to), 0); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		if err := unix.Mount("o", at("m"), "overlay", 0, "redirect_dir=on,lowerdir="+at("l1")+":"+at("l2")+",upperdir="+at("u")+",workdir="+at("w")); err != nil {
+			t.Error(err)
+			return
+		}
+		s := &Stack{Options: overlay.Options{Metacopy: true}, Names: []string{"u", "l1", "l2"}}
+		defer s.Close()
+		for i, n := range s.Names {
+			l, err := Dir(at(n), false)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if i == 0 {
+				s.Upper = l
+			} else {
+				s.Lower = append(s.Lower, l)
+			}
+		}
+		asked := 0
+		for _, top := range []string{"a", "b", "self", "name", "gone", "up", "relative", "long", "empty"} {
+			for _, name := range []string{"", "x", "y", "z", "p", "q", "o", "file-u-a", "file-l1-a", "file-l1-b", "file-l2-a", "file-l2-b", "file-l1-self", "file-l2-self", "file-l1-other", "file-l2-other", "file-l2-name", "file-u-gone"} {
+				p := top + "/" + name
+				var st unix.Stat_t
+				want := ""
+				if err := unix.Lstat(filepath.Join(at("m"), p), &st); err != nil {
+					want = unix.ErrnoName(err.(unix.Errno))
+				}
+				got := ""
+				a, err := s.Which(p)
+				if err != nil {
+					got = err.Error()
+				} else {
+					got = a.Errno
+				}
+				if asked++; got != want {
+					t.Errorf("%s: %q, the kernel %q", p, got, want)
+				}
+			}
+		}
+		unix.Unmount(at("m"), 0)
+		t.Logf("%d names", asked)
+	})
+}
