@@ -46,12 +46,17 @@ func NewSELinux(w *world.World) *SELinux {
 	return s
 }
 
+// taskContext is the task's context: the one that it has or asks for, else what its engine gives.
+func taskContext(t *world.Task) (string, story.Origin) {
+	if text, at := t.LabelOf("selinux"); text != "" {
+		return text, at
+	}
+	return t.EngineLabel.Value, t.EngineLabel.At
+}
+
 // read reads the task's label, which calls may change.
 func (s *SELinux) read(w *world.World) {
-	text, at := w.Task.LabelOf("selinux")
-	if text == "" {
-		text, at = w.Task.EngineLabel.Value, w.Task.EngineLabel.At
-	}
+	text, at := taskContext(&w.Task)
 	if text == s.from && (s.why != "" || s.task.IsValid()) {
 		return
 	}
@@ -86,20 +91,17 @@ func (s *SELinux) parse(text string) (selinux.Label, error) {
 // Ask answers at a hook. Where the engine has picked the task's level, the answer is what the lowest and the highest one give alike;
 // the files of the container have the same one.
 func (s *SELinux) Ask(c *check.Check, q check.Question) (kernel.Answer, story.Errno, string, story.Origin) {
-	s.level, s.plain = s.levels[0], s.plain[:0]
-	if s.unlevelled(s.from) {
-		s.from = ""
+	text, _ := taskContext(&c.W.Task)
+	picked := s.unlevelled(text)
+	if s.level, s.plain = s.levels[0], s.plain[:0]; picked {
+		s.from = "" // it is read anew with each level
 	}
 	var supposed story.Origin
 	if q.Path.Dentry != 0 {
 		supposed = s.mounters[c.W.FS.Peek(q.Path.Dentry).SB]
 	}
 	a, e, words := s.ask(c, q)
-	text, _ := c.W.Task.LabelOf("selinux")
-	if text == "" {
-		text = c.W.Task.EngineLabel.Value
-	}
-	if !s.unlevelled(text) {
+	if !picked {
 		return a, e, words, supposed
 	}
 	made := c.NewLabel
