@@ -65,10 +65,23 @@ func Clear(c *check.Check, p world.Path) story.Errno {
 	fs := c.W.FS
 	ino := fs.I(p.Dentry)
 	ov := fs.SB(ino.SB).Overlay
-	if ov == nil || !ov.Unmarked() || ino.Layer != Upper || len(ino.Layers) == 0 || fs.Empty(ino.Layers[0]) != kernel.No {
+	if ov == nil || ino.Layer != Upper || len(ino.Layers) == 0 || fs.Empty(ino.Layers[0]) != kernel.No {
 		return 0
 	}
-	return unmarked(c, p, ov, story.EIO)
+	if ov.Unmarked() {
+		return unmarked(c, p, ov, story.EIO)
+	}
+	return mounterMay(c, p, ino.Layers[0], check.MayWrite)
+}
+
+// Whiten is the end of ovl_remove_and_whiteout for a directory of the upper layer: it changes places with the whiteout, for which the
+// mounter must be able to write to it (vfs_rename).
+func Whiten(c *check.Check, p world.Path) story.Errno {
+	ino := c.W.FS.I(p.Dentry)
+	if c.W.FS.SB(ino.SB).Overlay == nil || ino.Layer != Upper || len(ino.Layers) == 0 || !lowerPositive(c.W.FS, p.Dentry) && !Unseen(c, p) {
+		return 0
+	}
+	return mounterMay(c, p, ino.Layers[0], check.MayWrite)
 }
 
 // NewDirectory is the end of ovl_create_over_whiteout for a directory: it is marked, for what is below not to be merged.

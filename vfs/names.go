@@ -457,6 +457,9 @@ func Rmdir(c *check.Check, t Target) story.Errno {
 	if err := empty(c, e.path(), false); err != 0 {
 		return err
 	}
+	if err := overlay.Whiten(c, e.path()); err != 0 {
+		return err
+	}
 	return e.removed(c)
 }
 
