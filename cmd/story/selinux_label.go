@@ -15,9 +15,9 @@ func (p *program) selinuxLabelCommand() *cobra.Command {
 	var output, run string
 	c := &cobra.Command{Use: "label -f FILE | --docker 'run …'", Short: "the contexts that containers of a Pod or of docker run, their root filesystems and volumes get", Args: cobra.NoArgs,
 		Long: "Say for each container of the Pods in the file which context its processes get, which its files, and what becomes of the labels of each volume: relabelled by\n" +
-			"the engine, mounted with context=, or kept as they are (hostPath). Where several Pods use one claim under labels that exclude each other, that is told.\n" +
+			"the engine, mounted with context=, or kept as they are (hostPath). Where containers use one volume under labels that exclude each other, that is told.\n" +
 			"Of docker run (or podman run) --security-opt label=, :z, :Z, --privileged, --pid and --ipc count.\n\n" +
-			"Exit status: 0; 1 Pods exclude each other; 2 bad input.",
+			"Exit status: 0; 1 containers exclude each other; 2 bad input.",
 		Example: "  story selinux label -f pod.yaml\n  story selinux label -f two-pods.yaml --node node.yaml -o json\n  story selinux label --docker 'run --security-opt label=level:s0:c1,c2 -v /data:/data:Z alpine'",
 		RunE:    func(*cobra.Command, []string) error { return p.selinuxLabel(&s, run, output) }}
 	f := c.Flags()
@@ -32,13 +32,8 @@ func (p *program) selinuxLabelCommand() *cobra.Command {
 // labelView is the JSON of label.
 type labelView struct {
 	SchemaVersion string              `json:"schemaVersion"`
-	Pods          []podLabels         `json:"pods"`
+	Pods          []pod.PodLabels     `json:"pods"`
 	Conflicts     []pod.LabelConflict `json:"conflicts"`
-}
-
-type podLabels struct {
-	Pod        string                `json:"pod"`
-	Containers []pod.ContainerLabels `json:"containers"`
 }
 
 func (p *program) selinuxLabel(s *subject, run, output string) error {
@@ -53,7 +48,7 @@ func (p *program) selinuxLabel(s *subject, run, output string) error {
 		if err != nil {
 			return fmt.Errorf("--docker: %w", err)
 		}
-		return p.printLabels(labelView{"1", []podLabels{{"docker run " + r.Image, []pod.ContainerLabels{dockerLabels(r)}}}, []pod.LabelConflict{}}, output)
+		return p.printLabels(labelView{"1", []pod.PodLabels{{Pod: "docker run " + r.Image, Containers: []pod.ContainerLabels{dockerLabels(r)}}}, []pod.LabelConflict{}}, output)
 	case s.file == "":
 		return fmt.Errorf("name a Pod with -f FILE, or a docker run with --docker")
 	}
@@ -68,16 +63,15 @@ func (p *program) selinuxLabel(s *subject, run, output string) error {
 		}
 		ws = []*pod.Workload{w}
 	}
-	view := labelView{"1", []podLabels{}, nil}
-	all := map[string][]pod.ContainerLabels{}
+	view := labelView{"1", []pod.PodLabels{}, nil}
 	for _, w := range ws {
-		name := w.Kind + " " + w.Name
-		if all[name], err = w.Labels(o); err != nil {
+		l, err := w.Labels(o)
+		if err != nil {
 			return err
 		}
-		view.Pods = append(view.Pods, podLabels{name, all[name]})
+		view.Pods = append(view.Pods, l)
 	}
-	if view.Conflicts = pod.Conflicts(all); len(view.Conflicts) > 0 {
+	if view.Conflicts = pod.Conflicts(view.Pods); len(view.Conflicts) > 0 {
 		p.code = 1
 	}
 	return p.printLabels(view, output)
@@ -95,8 +89,11 @@ func dockerLabels(r *docker.Run) pod.ContainerLabels {
 		if v.Bind {
 			x.Kind = "bind"
 		}
-		if x.Label, x.Why = c.Relabelled(v); x.Label != "" {
+		switch x.Label, x.Why = c.Relabelled(v); {
+		case x.Label != "":
 			x.How = "relabelled"
+		case v.Relabel != "":
+			x.How = "unknown"
 		}
 		l.Volumes = append(l.Volumes, x)
 	}
@@ -109,7 +106,7 @@ func (p *program) printLabels(view labelView, output string) error {
 	}
 	for _, w := range view.Pods {
 		for _, c := range w.Containers {
-			fmt.Fprintf(p.out, "%s, container %s\n  processes  %s\n  files      %s\n", w.Pod, c.Container, c.Process, c.Files)
+			fmt.Fprintf(p.out, "%s, container %s\n  processes  %s\n  files      %s\n", w.Pod, c.Container, orUnknown(c.Process), orUnknown(c.Files))
 			if c.Note != "" {
 				fmt.Fprintf(p.out, "  note       %s\n", c.Note)
 			}
@@ -127,6 +124,16 @@ func (p *program) printLabels(view labelView, output string) error {
 		for _, u := range c.Users {
 			fmt.Fprintf(p.out, "  %s\n", u)
 		}
+		for _, f := range c.Fixes {
+			fmt.Fprintf(p.out, "  help: %s\n", f)
+		}
 	}
 	return nil
+}
+
+func orUnknown(context string) string {
+	if context == "" {
+		return "not known"
+	}
+	return context
 }

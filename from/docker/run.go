@@ -24,7 +24,7 @@ type Run struct {
 
 // Label is what --security-opt label= asks of SELinux.
 type Label struct {
-	Disable                           bool
+	Disable, Nested                   bool // nested is podman's: the container may use labels of its own
 	User, Role, Type, Level, FileType string
 }
 
@@ -122,13 +122,17 @@ func (l *Label) option(o string) error {
 		return nil
 	}
 	text = text[1:]
-	if text == "disable" {
+	switch text {
+	case "disable":
 		l.Disable = true
+		return nil
+	case "nested":
+		l.Nested = true
 		return nil
 	}
 	i := strings.IndexAny(text, ":=")
 	if i < 0 || i == len(text)-1 {
-		return fmt.Errorf("--security-opt %s: label=disable and label=user:, role:, type:, level: or filetype: with a value exist", o)
+		return fmt.Errorf("--security-opt %s: label=disable, label=nested and label=user:, role:, type:, level: or filetype: with a value exist", o)
 	}
 	into := map[string]*string{"user": &l.User, "role": &l.Role, "type": &l.Type, "level": &l.Level, "filetype": &l.FileType}[text[:i]]
 	if into == nil {
@@ -259,7 +263,8 @@ type Contexts struct {
 	Process, Files, Why string
 }
 
-// Contexts returns the container's contexts.
+// Contexts returns the container's contexts. Any label option keeps --pid and --ipc from having a say, as in moby's
+// generateSecurityOpt; a privileged container has no context for its processes whatever is asked for.
 func (r *Run) Contexts() Contexts {
 	l := r.Label
 	or := func(v, otherwise string) string {
@@ -268,24 +273,38 @@ func (r *Run) Contexts() Contexts {
 		}
 		return v
 	}
-	user := or(l.User, "system_u")
-	files := user + ":object_r:" + or(l.FileType, "container_file_t")
-	for _, off := range []struct {
-		is  bool
-		why string
-	}{{l.Disable, "--security-opt label=disable"}, {r.Privileged, "--privileged"}, {r.PID == "host", "--pid host"}, {r.IPC == "host", "--ipc host"}} {
-		if off.is {
-			return Contexts{"system_u:system_r:spc_t:s0", files, off.why + ": labels are off, and the policy makes the processes spc_t"}
-		}
+	const unconfined, nobodys = "system_u:system_r:spc_t:s0", "system_u:object_r:container_file_t:s0:c1022,c1023"
+	asked, off := l != Label{}, ""
+	switch {
+	case l.Disable:
+		off = "--security-opt label=disable"
+	case asked:
+	case r.Privileged:
+		off = "--privileged"
+	case r.PID == "host":
+		off = "--pid host"
+	case r.IPC == "host":
+		off = "--ipc host"
 	}
-	c := Contexts{Process: user + ":" + or(l.Role, "system_r") + ":" + or(l.Type, "container_t"), Files: files}
-	switch other := or(r.PID, r.IPC); {
+	if off != "" {
+		return Contexts{unconfined, nobodys, off + ": labels are off, the policy makes the processes spc_t, and the files have categories that no other container has"}
+	}
+	user := or(l.User, "system_u")
+	c := Contexts{Process: user + ":" + or(l.Role, "system_r") + ":" + or(l.Type, "container_t"), Files: user + ":object_r:" + or(l.FileType, "container_file_t")}
+	_, pid, byPID := strings.Cut(r.PID, "container:")
+	_, ipc, byIPC := strings.Cut(r.IPC, "container:")
+	switch {
 	case l.Level != "":
 		c.Process, c.Files = c.Process+":"+l.Level, c.Files+":"+l.Level
-	case strings.HasPrefix(other, "container:"):
-		c.Why = "the level of " + strings.TrimPrefix(other, "container:") + ", whose namespace it shares"
+	case !asked && byPID && byIPC && pid != ipc:
+		return Contexts{"", "", "that of " + pid + " and " + ipc + ", whose namespaces it shares: it starts only where both have the same"}
+	case !asked && (byPID || byIPC):
+		return Contexts{"", "", "that of " + or(pid, ipc) + ", whose namespace it shares"}
 	default:
 		c.Why = "the engine picks two categories for this container"
+	}
+	if r.Privileged {
+		c.Process, c.Why = unconfined, strings.TrimSuffix("--privileged: the policy makes the processes spc_t, the options count for files; "+c.Why, "; ")
 	}
 	return c
 }
@@ -293,6 +312,8 @@ func (r *Run) Contexts() Contexts {
 // Relabelled says what becomes of the labels of a volume: "" that they stay, with the reason.
 func (c Contexts) Relabelled(v Volume) (label, why string) {
 	switch {
+	case v.Relabel != "" && c.Files == "":
+		return "", ":" + v.Relabel + " relabels every file with a label that is not known"
 	case v.Relabel == "Z":
 		return c.Files, ":Z relabels every file for this container alone, and takes it from whoever used it"
 	case v.Relabel == "z":
