@@ -146,8 +146,8 @@ var (
 		Long: "handle_bytes = 0 asks for the size.", Repro: "a call of name_to_handle_at with handle_bytes=0",
 	})
 	HandleDecode = define(Info{
-		ID: "CAP142", Gate: Capability, Title: "opening by handle passes by every directory", Denies: "opening by handle needs CAP_DAC_READ_SEARCH in the initial user namespace, or power over the filesystem or the mount", Unknowns: "whether the task may open by handle is not known", Allows: "may open by handle",
-		Facts: []FactInfo{{"effective", KindCapSet}, {"user namespace", KindNS}}, Function: "may_decode_fh", Errno: "EPERM", Releases: "since Linux 2.6.39; since 6.11 also with CAP_SYS_ADMIN over the filesystem or over the mount namespace and CAP_DAC_READ_SEARCH in the task's user namespace", Man: "open_by_handle_at(2)",
+		ID: "CAP142", Gate: Capability, Title: "opening by handle passes by every directory", Denies: "opening by handle needs CAP_DAC_READ_SEARCH in the initial user namespace, or, with O_DIRECTORY, power over the filesystem or the mount", Unknowns: "whether the task may open by handle is not known", Allows: "may open by handle",
+		Facts: []FactInfo{{"effective", KindCapSet}, {"user namespace", KindNS}}, Function: "may_decode_fh", Errno: "EPERM", Releases: "since Linux 2.6.39; since 6.11 also with O_DIRECTORY, CAP_SYS_ADMIN over the filesystem or over the mount namespace and CAP_DAC_READ_SEARCH in the task's user namespace", Man: "open_by_handle_at(2)",
 		Long:  "A handle leads to a file without a lookup, so that no directory's permission protects it: the shocker exploit read the host's files this way. Containers lack the capability by default.",
 		Repro: "docker run --rm alpine with a program that calls open_by_handle_at",
 	})

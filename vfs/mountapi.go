@@ -49,11 +49,14 @@ type MountArgs struct {
 }
 
 // mountNS is the user namespace that owns the task's mount namespace.
-func mountNS(c *check.Check) world.UserNSID {
-	if int(c.W.Task.MountNS) < len(c.W.MountNS) {
-		return c.W.MountNS[c.W.Task.MountNS].Owner
+func mountNS(c *check.Check) world.UserNSID { return namespace(c, c.W.Task.MountNS).Owner }
+
+// namespace returns a mount namespace; worlds without one have the initial user namespace's.
+func namespace(c *check.Check, n uint8) world.MountNS {
+	if int(n) < len(c.W.MountNS) {
+		return c.W.MountNS[n]
 	}
-	return 0
+	return world.MountNS{}
 }
 
 // mayMount is may_mount.

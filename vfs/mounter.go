@@ -115,8 +115,10 @@ func mounterRemoves(c *check.Check, p world.Path, name string) (up bool, err sto
 		return true, mounterKeeps(c, p, name)
 	case strings.HasPrefix(name, "trusted."):
 		return false, mounter(c, p, story.OpSetattr, asks(c, &ov.Mounter, 0, kernel.CapSysAdmin, check.RealmInitial), story.ENODATA)
+	case strings.HasPrefix(name, "security."), strings.HasPrefix(name, "system."):
+		return false, 0
 	}
-	return false, 0
+	return false, mounterUses(c, p, check.MayRead, story.OpSetattr)
 }
 
 // killCaps is cap_inode_killpriv in an overlay: who changes what a file holds, or whom it belongs to, takes its file capabilities

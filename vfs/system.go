@@ -98,6 +98,17 @@ func or(a, b kernel.Answer) kernel.Answer {
 	return kernel.No
 }
 
+// and is yes where both answers are.
+func and(a, b kernel.Answer) kernel.Answer {
+	switch {
+	case a == kernel.No || b == kernel.No:
+		return kernel.No
+	case a == kernel.NotKnown || b == kernel.NotKnown:
+		return kernel.NotKnown
+	}
+	return kernel.Yes
+}
+
 // HoldsEither asks for one of two capabilities in the initial user namespace, as perfmon_capable and bpf_capable do.
 func HoldsEither(c *check.Check, a, b kernel.Cap, errno story.Errno) story.Errno {
 	cr := c.Cred

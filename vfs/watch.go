@@ -290,17 +290,21 @@ func OpenByHandle(c *check.Check, fd int, h Handle, flags uint64) story.Errno {
 			read = true
 		}
 	}
-	if fd == -100 {
+	own := false // pidfs and nsfs have a rule of their own (export_operations.permission)
+	switch fd {
+	case -100:
 		root = c.W.Task.Cwd
-	} else {
+	case fdPidfsRoot, fdNsfsRoot:
+		own = true
+	default:
 		f, err := file(c, fd, story.OpOpen)
 		if f == nil {
 			return err
 		}
-		root = f.Path
+		root, own = f.Path, f.Kind == world.FDPid || f.Kind == world.FDNamespace
 	}
 	if order != kernel.No {
-		if err := mayDecode(c, root, flags); err != 0 {
+		if err := mayDecode(c, root, flags, own); err != 0 {
 			return err
 		}
 	}
@@ -309,37 +313,86 @@ func OpenByHandle(c *check.Check, fd int, h Handle, flags uint64) story.Errno {
 			return err
 		}
 	}
-	c.Unknown(story.Step{Code: story.HandleStale, Errno: story.ESTALE, Op: story.OpOpen, Obj: root.Ref()})
+	s := story.Step{Code: story.HandleStale, Errno: story.ESTALE, Op: story.OpOpen, Obj: root.Ref()}
+	sb := c.W.FS.SBOf(root.Dentry)
+	switch sb.Type {
+	case "tmpfs":
+		if h.Known && h.Bytes < 12 { // shmem_fh_to_dentry: a generation and an inode number of 64 bits
+			return c.Refuse(s)
+		}
+	case "overlay":
+		if sb.Overlay != nil && sb.Overlay.NFSExport.Known() && !sb.Overlay.NFSExport.V { // it has no fh_to_dentry
+			return c.Refuse(s)
+		}
+	}
+	c.Unknown(s)
 	for _, e := range [...]story.Errno{story.EINVAL, story.EACCES, story.EROFS, story.ELOOP} {
 		c.MayEnd(e)
 	}
 	return 0
 }
 
+// Descriptors that stand for the roots of pidfs and nsfs.
+const (
+	fdPidfsRoot = -10002
+	fdNsfsRoot  = -10003
+)
+
 // mayDecode is may_decode_fh.
-func mayDecode(c *check.Check, root world.Path, flags uint64) story.Errno {
+func mayDecode(c *check.Check, root world.Path, flags uint64, own bool) story.Errno {
 	cr := c.Cred
 	s := story.Step{Code: story.HandleDecode, Errno: story.EPERM, Op: story.OpOpen, Obj: root.Ref(), Fact: [3]story.Origin{cr.EffectiveAt, cr.EffectiveAt}, Val: [3]uint64{uint64(cr.Effective), uint64(cr.UserNS)}}
-	global := asks(c, cr, 0, kernel.CapDacReadSearch, check.RealmInitial)
-	if global == kernel.Yes {
-		c.Pass(s)
-		return 0
-	}
-	own := asks(c, cr, cr.UserNS, kernel.CapDacReadSearch, check.RealmOwn)
-	sbOwner := asks(c, cr, c.W.FS.SBOf(root.Dentry).UserNS, kernel.CapSysAdmin, check.RealmSuperblock)
-	mounts := kernel.No
-	if root.Mount != 0 {
-		mounts = asks(c, cr, mountNS(c), kernel.CapSysAdmin, check.RealmMountNS)
-	}
+	may := asks(c, cr, 0, kernel.CapDacReadSearch, check.RealmInitial)
+	relaxed := c.K.Has(kernel.HandleRelaxed)
 	switch {
-	case global == kernel.NotKnown || own == kernel.NotKnown || c.K.Has(kernel.HandleRelaxed) == kernel.NotKnown:
-		c.Unknown(s)
-	case own == kernel.No || sbOwner == kernel.No && mounts == kernel.No:
+	case may == kernel.Yes:
+	case own, relaxed == kernel.NotKnown:
+		may = kernel.NotKnown
+	case flags&ODirectory != 0:
+		may = or(may, reaches(c, root))
+	}
+	switch may {
+	case kernel.No:
 		return c.Deny(s)
-	case sbOwner == kernel.Yes:
+	case kernel.Yes:
 		c.Pass(s)
-	default: // by the mount: unless a locked mount hides something below it
+	default:
 		c.Unknown(s)
 	}
 	return 0
+}
+
+// reaches reports whether the task has power over the filesystem or over a mount of it that shows all of a directory, and over
+// directories' permissions.
+func reaches(c *check.Check, root world.Path) kernel.Answer {
+	by := asks(c, c.Cred, c.W.FS.SBOf(root.Dentry).UserNS, kernel.CapSysAdmin, check.RealmSuperblock)
+	if by != kernel.Yes && root.Mount != 0 {
+		mount := unlocked(c, root)
+		if mount != kernel.No {
+			mount = and(mount, asks(c, c.Cred, namespace(c, c.W.Mounts[root.Mount].NS).Owner, kernel.CapSysAdmin, check.RealmMountNS))
+		}
+		by = or(by, mount)
+	}
+	if by == kernel.No {
+		return by
+	}
+	return and(by, asks(c, c.Cred, c.Cred.UserNS, kernel.CapDacReadSearch, check.RealmOwn))
+}
+
+// unlocked reports whether a directory is in a mount namespace, and no locked mount covers something below it (has_locked_children).
+func unlocked(c *check.Check, root world.Path) kernel.Answer {
+	n := &c.W.Mounts[root.Mount]
+	if n.Gone {
+		return kernel.No
+	}
+	for id := range c.W.Mounts {
+		k := &c.W.Mounts[id]
+		if k.Parent == root.Mount && world.MountID(id) != root.Mount && !k.Gone && k.Locks&world.LockAttached != 0 && c.W.FS.Below(k.At, root.Dentry) {
+			return kernel.No
+		}
+	}
+	if !namespace(c, n.NS).LocksAt.Known() {
+		return kernel.NotKnown
+	}
+	return kernel.Yes
 }

@@ -40,7 +40,7 @@ var moreDescriptorCalls = family{
 		return fmt.Sprintf("futimesat(%s, %s, %s)", g.at(t), pick(g, g.path(t), "NULL"), pick(g, "NULL", "[{tv_sec=0, tv_usec=0}, {tv_sec=0, tv_usec=0}]", "[{tv_sec=0, tv_usec=1000000}, {tv_sec=0, tv_usec=0}]"))
 	}},
 	"open_by_handle_at": {2, func(g *gen, t *Task) string {
-		return fmt.Sprintf("open_by_handle_at(%s, %s, O_RDONLY)", g.at(t), pick(g, "{handle_bytes=0}", "{handle_bytes=129}", "NULL", "{handle_bytes=8, handle_type=1}"))
+		return fmt.Sprintf("open_by_handle_at(%s, %s, %s)", pick(g, g.at(t), g.fd(t)), pick(g, "{handle_bytes=0}", "{handle_bytes=129}", "NULL", "{handle_bytes=8, handle_type=1}"), pick(g, "O_RDONLY", "O_RDONLY|O_DIRECTORY"))
 	}},
 	"inotify_add_watch": {2, func(g *gen, t *Task) string {
 		return fmt.Sprintf("inotify_add_watch(%s, %s, %s)", g.fd(t), g.path(t), pick(g, "IN_OPEN", "IN_OPEN|IN_ONLYDIR", "0", "IN_MASK_ADD|IN_MASK_CREATE"))

@@ -115,7 +115,7 @@ var exceptions = map[string][]string{
 	"map_shadow_stack":   {"whether the processor has shadow stacks"},
 	"mount":              {"whether the kernel has a filesystem"},
 	"mq_unlink":          {"may remove the queue"},
-	"open_by_handle_at":  {"what the handle leads to", "may open by handle"},
+	"open_by_handle_at":  {"what the handle leads to"},
 	"open_tree_attr":     {"attributes of a copy"},
 	"pidfd_getfd":        {"which descriptors the process has"},
 	"process_madvise":    {"what lies at these addresses"},
