@@ -179,9 +179,10 @@ type Changed struct {
 // Became is what a call makes of the task: other credentials, or another program.
 type Became struct {
 	Cred   world.Cred
-	Creds  bool // Cred is what the task has afterwards
-	Unsure bool // it has others, and which is not known
-	Exec   bool // it executes another program
+	Creds  bool       // Cred is what the task has afterwards
+	Unsure bool       // it has others, and which is not known
+	Exec   bool       // it executes another program
+	Exe    world.Path // which one, a script's interpreter
 }
 
 // ErrnoSet is a set of errnos.

@@ -21,7 +21,10 @@ func (j *Judge) become(call *syscalls.Call) {
 		before := len(t.FDs)
 		t.FDs = slices.DeleteFunc(slices.Clone(t.FDs), func(f world.FD) bool { return f.Flags&vfs.OCloexec != 0 })
 		t.OpenFDs.V -= before - len(t.FDs)
-		t.TooMany, t.Fresh = world.Fact[bool]{}, false
+		t.TooMany, t.Fresh, t.Exe = world.Fact[bool]{}, false, b.Exe
+		if ino := w.FS.I(b.Exe.Dentry); b.Exe.Mount != 0 { // nobody writes to it from now on
+			ino.Attr = ino.Attr&^world.AttrMayRun | world.AttrExecuting
+		}
 		if j.c.NewLabel != "" {
 			at := w.Text("the stream's " + call.Name)
 			t.Labels = append(slices.DeleteFunc(slices.Clone(t.Labels), func(l world.Label) bool { return l.Module == "selinux" }), world.Label{Module: "selinux", Value: j.c.NewLabel, At: at})

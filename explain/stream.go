@@ -61,6 +61,8 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 		}
 		if fd.Map = j.idFile(o.Path); fd.Map != nil {
 			fd.Kind = world.FDIDMap
+		} else if ns, ok := j.w.NSFileAt(o.Path.Dentry); ok {
+			fd.Kind, fd.NS = world.FDNamespace, ns
 		}
 		t.FDs = append(t.FDs, fd)
 		t.OpenFDs.V++

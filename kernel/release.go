@@ -203,6 +203,8 @@ const (
 	HandleConnectable
 	// NoMandatoryLocks: flock takes LOCK_MAND and does nothing.
 	NoMandatoryLocks
+	// ProcInfoPermission: the directory /proc/PID/fdinfo is open to whoever may read the process by ptrace (proc_fdinfo_permission).
+	ProcInfoPermission
 	// HandleReadFirst: open_by_handle_at copies the handle before it looks at the descriptor and asks for power.
 	HandleReadFirst
 	// LandlockRefer, LandlockTruncate, LandlockNet, LandlockIoctl, LandlockScope: rights that Landlock has learnt, ABI 2 to 6.
@@ -289,6 +291,7 @@ var changes = [numChanges]struct {
 	LandlockWhiteouts:      {in: [2]int{99, 0}, maybe: [2]int{5, 13}, seen: [][3]int{{6, 1, 192}, {6, 12, 117}}, lacking: [][3]int{{6, 18, 44}}},
 	MemoryReadPerfmon:      {in: [2]int{6, 15}},
 	PidMaxNamespaced:       {in: [2]int{6, 14}},
+	ProcInfoPermission:     {in: [2]int{6, 11}, maybe: [2]int{5, 14}},
 	HandleReadFirst:        {in: [2]int{6, 17}},
 	ThreadPidfd:            {in: [2]int{6, 9}},
 	BindToDeviceOnce:       {in: [2]int{5, 7}},

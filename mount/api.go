@@ -109,7 +109,7 @@ func (t *Tree) mayCopy(c *Caller, from world.Path, recursive bool) Refusal {
 	switch {
 	case n.Unbindable:
 		return refuse(story.EINVAL, story.MountUnbindable, from.Mount)
-	case !t.usable(c, from.Mount):
+	case !t.usable(c, from.Mount) && (n.SB == 0 || n.SB != t.NSFS):
 		return refuse(story.EINVAL, story.MountForeign, from.Mount)
 	}
 	if !recursive {

@@ -82,7 +82,8 @@ type hashPage struct {
 type Tree struct {
 	K       kernel.Release
 	Names   Names
-	Max     int // fs.mount-max; 0: 100000
+	Max     int        // fs.mount-max; 0: 100000
+	NSFS    world.SBID // whose files any namespace may show (may_copy_tree); 0: none
 	pages   []*page
 	hash    []*hashPage
 	me      uint64

@@ -10,6 +10,7 @@ import (
 // world shows a mount without its parent, a hidden one is put there: what tasks have as / is mounted on the machine's rootfs.
 func FromWorld(w *world.World, k kernel.Release) *Tree {
 	t := NewTree(k, w.FS)
+	t.NSFS = w.Mounts[w.NSMount].SB
 	for i := range max(1, len(w.MountNS)) {
 		ns := t.NewNS(0)
 		if i < len(w.MountNS) {

@@ -153,6 +153,9 @@ func Chmod(c *check.Check, t Target, mode uint64) story.Errno {
 	if err := c.LSM.InodeSetattr(c, p, check.SetAttributes); err != 0 {
 		return err
 	}
+	if err := procSetattr(c, p); err != 0 {
+		return err
+	}
 	if err := ownerOrCapable(c, p, story.OwnerOnly); err != 0 {
 		return err
 	}

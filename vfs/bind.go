@@ -237,6 +237,8 @@ func (a *Address) bindNetlink(c *check.Check, s *world.Socket) story.Errno {
 		return Invalid(c, story.EINVAL, "a netlink address has 12 bytes")
 	case a.Family != afNetlink:
 		return wrongFamily(c, s, a, story.EINVAL)
+	case a.Groups == 0 && s.Bound: // it keeps its number
+		return unknownAddress(c, story.EINVAL)
 	case a.Groups == 0:
 		return 0
 	case s.Protocol != 0 && s.Protocol != 15 && s.Protocol != 16: // these are open to everybody (NL_CFG_F_NONROOT_RECV)
@@ -328,15 +330,28 @@ func Connect(c *check.Check, fd int, a Address) story.Errno {
 			return Invalid(c, story.EINVAL, "an address begins with its family")
 		case a.Family == afUnspec:
 			return 0 // the connection is given up
-		case s.Listens:
-			return Invalid(c, story.EINVAL, "the socket listens")
+		case s.Listens || s.Connected:
+			reason := "the socket is connected"
+			if s.Listens {
+				reason = "the socket listens"
+			}
+			return c.Refuse(story.Step{Code: story.SocketState, Errno: story.EISCONN, Op: story.OpConnect, Val: [3]uint64{c.Word(reason)}})
 		case a.Len < 16:
 			return Invalid(c, story.EINVAL, "an IPv4 address has 16 bytes")
 		case a.Family != afInet:
 			return wrongFamily(c, s, &a, story.EAFNOSUPPORT)
 		}
 	}
+	a.again(c, s)
 	return peer(c, world.Path{}, story.ENETUNREACH, story.ETIMEDOUT, story.EHOSTUNREACH, story.EINPROGRESS, story.EACCES, story.EADDRNOTAVAIL)
+}
+
+// again: a socket that is connected may refuse to be so twice.
+func (a *Address) again(c *check.Check, s *world.Socket) {
+	if s.Connected {
+		c.MayEnd(story.EISCONN)
+		c.MayEnd(story.EINVAL)
+	}
 }
 
 // peer says that the other end is not known.
@@ -361,6 +376,7 @@ func (a *Address) connectUnix(c *check.Check, s *world.Socket) story.Errno {
 		path = path[:n]
 	}
 	if path == "" || path[0] == 0 {
+		a.again(c, s)
 		return peer(c, world.Path{}, story.EPERM, story.EPROTOTYPE, story.EAGAIN)
 	}
 	var n namei.Walk
@@ -374,6 +390,7 @@ func (a *Address) connectUnix(c *check.Check, s *world.Socket) story.Errno {
 	if ino.Known&world.KnownType != 0 && !ino.Is(world.TypeSock) {
 		return c.Refuse(story.Step{Code: story.SocketPeer, Errno: story.ECONNREFUSED, Op: story.OpConnect, Obj: n.Path.Ref()})
 	}
+	a.again(c, s)
 	return peer(c, n.Path, story.EPROTOTYPE, story.EAGAIN)
 }
 

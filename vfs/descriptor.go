@@ -151,6 +151,9 @@ func ReadWrite(c *check.Check, io IO) story.Errno {
 		if err := lacks(c, f, "read", story.EISDIR, kind(c, f, world.TypeDir)); err != 0 {
 			return err
 		}
+		if f.Kind == world.FDNamespace {
+			return lacks(c, f, "reading", story.EINVAL, kernel.Yes)
+		}
 	}
 	if f.Path == (world.Path{}) || driven(c, f, what) || !io.Write || !ino.Is(world.TypeReg) {
 		return 0
@@ -163,7 +166,7 @@ func seeks(c *check.Check, f *world.FD) story.Errno {
 	ino := c.W.FS.I(f.Path.Dentry)
 	a := kernel.No
 	switch {
-	case ino.Is(world.TypeFIFO) || ino.Is(world.TypeSock):
+	case ino.Is(world.TypeFIFO) || ino.Is(world.TypeSock), f.Kind == world.FDNamespace:
 		a = kernel.Yes
 	case ino.Is(world.TypeChar) && !(ino.Major == 1 && (ino.Minor == 3 || ino.Minor == 5)), ino.Known&world.KnownType == 0:
 		a = kernel.NotKnown

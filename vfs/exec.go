@@ -77,7 +77,9 @@ func Execve(c *check.Check, t Target, args ExecArgs) story.Errno {
 	if c.Recording() {
 		c.Effect(story.Effect{Kind: "executed", Path: c.W.PathText(program)})
 	}
-	return x.credentials(c)
+	e := x.credentials(c)
+	c.Became.Exe = x.file
+	return e
 }
 
 // tooMany is PF_NPROC_EXCEEDED: set*uid has found too many processes of its user, and execve looks whether they still are.

@@ -202,7 +202,7 @@ func Fsync(c *check.Check, fd int) story.Errno {
 	ino := c.W.FS.I(f.Path.Dentry)
 	a := kernel.NotKnown
 	switch {
-	case ino.Is(world.TypeFIFO), ino.Is(world.TypeSock), ino.Is(world.TypeChar) && ino.Major == 1 && ino.Minor == 3:
+	case ino.Is(world.TypeFIFO), ino.Is(world.TypeSock), ino.Is(world.TypeChar) && ino.Major == 1 && ino.Minor == 3, f.Kind == world.FDNamespace:
 		a = kernel.Yes
 	case ino.Is(world.TypeReg) || ino.Is(world.TypeDir):
 		switch c.W.FS.SB(ino.SB).Type {

@@ -162,6 +162,8 @@ func mapFile(c *check.Check, m MapArgs, f *world.FD) story.Errno {
 		switch c.W.FS.SB(ino.SB).Type {
 		case "", "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "rootfs", "devtmpfs":
 			a = kernel.No
+		case "nsfs":
+			a = kernel.Yes
 		}
 	case ino.Is(world.TypeDir), ino.Is(world.TypeFIFO):
 		a = kernel.Yes

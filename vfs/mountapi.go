@@ -245,6 +245,12 @@ func bind(c *check.Check, a MountArgs, p world.Path) story.Errno {
 	if err := n.At(c, namei.AtFDCWD, a.Source.Path, namei.Follow); err != 0 {
 		return err
 	}
+	if f, ok := c.W.NSFileAt(n.Path.Dentry); ok && f.Type == world.NewMount { // mnt_ns_loop: only a namespace that was made later
+		if f.ID == int(c.W.Task.MountNS) {
+			return badMount(c, p, "a mount namespace does not show itself")
+		}
+		c.Unknown(story.Step{Code: story.MountArgument, Errno: story.EINVAL, Op: story.OpMount, Obj: p.Ref(), Val: [3]uint64{c.Word("whether the mount namespace is older than the task's")}})
+	}
 	rec := a.Flags&msRec != 0
 	m := mountsOf(c)
 	if err := m.dead(p); err != 0 {

@@ -676,7 +676,7 @@ func canDirectIO(c *check.Check, p world.Path, fileType uint16) story.Errno {
 		return 0
 	case fileType == world.TypeDir && (sb.Type == "tmpfs" || sb.Type == "ext4" || sb.Type == "overlay"):
 		return c.Refuse(s)
-	case fileType == world.TypeReg && sb.Type == "tmpfs" && c.K.Has(kernel.TmpfsDirectIO) == kernel.No:
+	case fileType == world.TypeReg && sb.Type == "tmpfs" && c.K.Has(kernel.TmpfsDirectIO) == kernel.No, sb.Type == "nsfs":
 		return c.Refuse(s)
 	}
 	c.Unknown(s)

@@ -56,10 +56,34 @@ func (procRules) Permission(c *check.Check, cr *world.Cred, p world.Path, mask c
 		if err := hidden(c, p, pid); err != 0 {
 			return err
 		}
-	case pid != 0 && at.depth == 2 && fs.D(at.second).Name == "fd" && taskPID(c, pid) == kernel.Yes: // proc_fd_permission
-		return 0
+	case pid != 0 && (at.depth == 2 || at.depth == 4 && fs.D(at.second).Name == "task"):
+		switch fs.D(p.Dentry).Name {
+		case "fd", "map_files": // proc_fd_permission
+			if procProcess(c, pid).Self {
+				return 0
+			}
+		case "fdinfo":
+			if err := mayReadInfo(c, p, pid); err != 0 {
+				return err
+			}
+		}
 	}
 	return c.Hooks.GenericPermission(c, cr, p, mask)
+}
+
+// mayReadInfo is proc_fdinfo_permission. Before it was there, the files were closed to whoever may not trace the process.
+func mayReadInfo(c *check.Check, p world.Path, pid int) story.Errno {
+	who := procProcess(c, pid)
+	if who.Self {
+		return 0
+	}
+	if c.K.Has(kernel.ProcInfoPermission) == kernel.Yes {
+		return MayAccess(c, who, AccessMode{FSIDs: true, Errno: story.EACCES})
+	}
+	if mayTrace(c, who) != kernel.Yes {
+		c.Unknown(story.Step{Code: story.ProcOpen, Errno: story.EACCES, Op: story.OpSearch, Obj: p.Ref(), Fact: [3]story.Origin{c.W.KernelAt}, Val: [3]uint64{c.Word("fdinfo")}})
+	}
+	return 0
 }
 
 // Lookup is proc_lookup_de and proc_sys_lookup: a name that is not there is ENOENT at once, also for a call that would make it.

@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"strconv"
+	"strings"
 
 	"syscallstory/check"
 	"syscallstory/kernel"
@@ -99,21 +100,70 @@ func (Hooks) MagicLink(c *check.Check, link world.Path) (to world.Path, ok, cert
 		return to, false, false, 0
 	}
 	who := procProcess(c, pid)
-	name := fs.D(link.Dentry).Name
+	name, dir := fs.D(link.Dentry).Name, fs.D(fs.D(link.Dentry).Parent).Name
 	if who.Self {
 		switch n, err := strconv.Atoi(name); {
 		case name == "cwd":
 			return t.Cwd, t.Cwd != world.Path{}, true, 0
 		case name == "root":
 			return t.Root, t.Root != world.Path{}, true, 0
-		case err == nil && fs.D(fs.D(link.Dentry).Parent).Name == "fd":
+		case name == "exe":
+			return t.Exe, t.Exe != world.Path{}, true, 0
+		case dir == "ns":
+			to, ok = namespaceFile(c, who, name)
+			return to, ok, true, 0
+		case err == nil && dir == "fd":
 			if f := t.FDByNumber(n); f != nil && f.At.Known() && f.Kind == world.FDFile && f.Path != (world.Path{}) {
 				return f.Path, true, true, 0
 			}
 		}
 		return to, false, true, 0
 	}
-	return to, false, true, MayAccess(c, who, AccessMode{FSIDs: true, Errno: story.EACCES})
+	if e := MayAccess(c, who, AccessMode{FSIDs: true, Errno: story.EACCES}); e != 0 || dir != "ns" || who.Process == nil {
+		return to, false, true, e
+	}
+	to, ok = namespaceFile(c, who, name)
+	return to, ok, true, 0
+}
+
+// namespaceFile is ns_get_path: the file of nsfs that stands for a namespace of a process.
+func namespaceFile(c *check.Check, p Process, name string) (to world.Path, ok bool) {
+	w, t := c.W, &c.W.Task
+	if w.NSMount == 0 {
+		return to, false
+	}
+	kinds, children, user, mount := &t.NS, &t.Children, t.Cred.UserNS, t.MountNS
+	if !p.Self {
+		kinds, children, user, mount = &p.Process.NS, nil, p.Process.Cred.UserNS, p.Process.MountNS
+	}
+	f, label := world.NSFile{}, ""
+	switch name {
+	case "user":
+		f, label = world.NSFile{Type: world.NewUser, ID: int(user)}, w.UserNS[user].Name
+	case "mnt":
+		f, label = world.NSFile{Type: world.NewMount, ID: int(mount)}, w.MountNS[mount].Name
+	default:
+		kind, forChildren := strings.CutSuffix(name, "_for_children")
+		for k := range world.NumNSKinds {
+			if k.String() != kind {
+				continue
+			}
+			id := kinds[k]
+			switch {
+			case forChildren && children == nil:
+				return to, false
+			case forChildren && children[k] != 0:
+				id = children[k]
+			}
+			if n := &w.Namespaces[id]; n.At.Known() {
+				f, label = world.NSFile{Type: k.Bit(), ID: int(id)}, n.Name
+			}
+		}
+	}
+	if f.Type == 0 {
+		return to, false
+	}
+	return w.NSPath(f, label), true
 }
 
 // readMagic is proc_pid_readlink and proc_ns_readlink, which ask the same.
@@ -131,12 +181,27 @@ func readMagic(c *check.Check, p world.Path) story.Errno {
 	}
 	who := procProcess(c, pid)
 	if who.Self {
-		if fs.D(p.Dentry).Name == "exe" { // a program may be gone
+		if fs.D(p.Dentry).Name == "exe" && c.W.Task.Exe == (world.Path{}) { // a program may be gone
 			c.Unknown(s)
 		}
 		return 0
 	}
 	return MayAccess(c, who, AccessMode{FSIDs: true, Errno: story.EACCES})
+}
+
+// procSetattr is proc_setattr: the modes of a process's files stay as they are.
+func procSetattr(c *check.Check, p world.Path) story.Errno {
+	fs := c.W.FS
+	at := whereInProc(fs, p.Dentry)
+	if fs.SBOf(p.Dentry).Type != "proc" || at.depth == 0 || procPID(fs.D(at.top).Name) == 0 {
+		return 0
+	}
+	s := story.Step{Code: story.NoOperation, Errno: story.EPERM, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{fs.SBOf(p.Dentry).At}, Val: [3]uint64{c.Word("proc")}}
+	if at.depth > 2 && fs.D(at.second).Name == "net" { // entries of the network namespace, with attributes of their own
+		c.Unknown(s)
+		return 0
+	}
+	return c.Refuse(s)
 }
 
 // statHidden is pid_getattr: with hidepid=2 a directory that is not shown is not told of either.

@@ -21,7 +21,7 @@ func OpsFor(sb *world.SB) check.Ops {
 		return procRules{}
 	case "sysfs", "cgroup", "cgroup2": // kernfs_iop_permission is generic_permission
 		return nil
-	case "", "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "devtmpfs", "devpts", "mqueue", "rootfs", "bpf", "debugfs", "securityfs", "binfmt_misc", "hugetlbfs", "configfs":
+	case "", "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "devtmpfs", "devpts", "mqueue", "rootfs", "bpf", "debugfs", "securityfs", "binfmt_misc", "hugetlbfs", "configfs", "nsfs":
 		return nil
 	}
 	return ownRules{}

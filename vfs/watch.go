@@ -385,6 +385,9 @@ func unlocked(c *check.Check, root world.Path) kernel.Answer {
 	if n.Gone {
 		return kernel.No
 	}
+	if ns := namespace(c, n.NS); n.Parent == root.Mount && ns.Root != root.Mount && len(c.W.MountNS) > 0 { // what is mounted in another namespace, or in none
+		return kernel.NotKnown
+	}
 	for id := range c.W.Mounts {
 		k := &c.W.Mounts[id]
 		if k.Parent == root.Mount && world.MountID(id) != root.Mount && !k.Gone && k.Locks&world.LockAttached != 0 && c.W.FS.Below(k.At, root.Dentry) {

@@ -46,6 +46,8 @@ func xattrHandler(c *check.Check, d world.DentryID, name string, write bool) ker
 		return kernel.No
 	}
 	switch sb.Type {
+	case "nsfs":
+		return kernel.No
 	case "tmpfs", "devtmpfs":
 		if user {
 			return c.K.Has(kernel.TmpfsUserXattr)
@@ -145,7 +147,7 @@ func hasACL(c *check.Check, d world.DentryID) kernel.Answer {
 			return hasACL(c, sb.Overlay.Upper)
 		}
 		return kernel.NotKnown
-	case "proc", "sysfs", "cgroup", "cgroup2", "ramfs", "devpts", "mqueue":
+	case "proc", "sysfs", "cgroup", "cgroup2", "ramfs", "devpts", "mqueue", "nsfs":
 		return kernel.No
 	}
 	return kernel.NotKnown

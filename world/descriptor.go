@@ -36,6 +36,46 @@ type NSFile struct {
 	ID   int    // index into World.UserNS, World.MountNS or World.Namespaces
 }
 
+// NSDentry is a file of nsfs, which is there as long as somebody has it open or looks at it.
+type NSDentry struct {
+	Dentry DentryID
+	File   NSFile
+}
+
+// NSPath returns the file of nsfs that stands for a namespace. NSMount is set.
+func (w *World) NSPath(f NSFile, name string) Path {
+	for _, known := range w.NSFiles {
+		if known.File == f {
+			return Path{w.NSMount, known.Dentry}
+		}
+	}
+	d := w.FS.AddUnnamed(w.Mounts[w.NSMount].Root, name, Inode{Mode: TypeReg | 0o444, Nlink: 1, Attr: AttrImmutable, Known: KnownAll, At: w.Mounts[w.NSMount].Origin})
+	w.NSFiles = append(w.NSFiles, NSDentry{d, f})
+	return Path{w.NSMount, d}
+}
+
+// holds reports whether the world has the namespace.
+func (w *World) holds(f NSFile) bool {
+	n := len(w.Namespaces)
+	switch f.Type {
+	case NewUser:
+		n = len(w.UserNS)
+	case NewMount:
+		n = len(w.MountNS)
+	}
+	return f.ID >= 0 && f.ID < n
+}
+
+// NSFileAt returns the namespace that a file of nsfs stands for.
+func (w *World) NSFileAt(d DentryID) (f NSFile, ok bool) {
+	for _, known := range w.NSFiles {
+		if known.Dentry == d {
+			return known.File, true
+		}
+	}
+	return f, false
+}
+
 // IDFileKind is one of the four files of /proc that set up a user namespace.
 type IDFileKind uint8
 
@@ -77,7 +117,9 @@ type Socket struct {
 	NS       NamespaceID // its network namespace
 	Bound    bool        // it has an address
 	Listens  bool
-	Device   bool // it is bound to an interface (SO_BINDTODEVICE)
+	// Connected: it has a peer.
+	Connected bool
+	Device    bool // it is bound to an interface (SO_BINDTODEVICE)
 }
 
 // Context is a filesystem under configuration: fsopen(2), fspick(2).

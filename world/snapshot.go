@@ -209,6 +209,16 @@ func (im *image) check() error {
 			return errors.New("a process is in no mount namespace")
 		}
 	}
+	for _, n := range w.NSFiles {
+		if !w.holds(n.File) {
+			return errors.New("a file of nsfs stands for no namespace")
+		}
+	}
+	for i := range w.Task.FDs {
+		if d := &w.Task.FDs[i]; d.Kind == FDNamespace && !w.holds(d.NS) {
+			return fmt.Errorf("descriptor %d stands for no namespace", d.N)
+		}
+	}
 	for i := range f.Inodes {
 		for _, l := range f.Inodes[i].Layers { // an overlay is made after its layers
 			if f.Inodes[f.Names[l].Inode].SB >= f.Inodes[i].SB {

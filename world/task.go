@@ -137,6 +137,7 @@ type Task struct {
 	Seccomp     Seccomp
 	Root, Cwd   Path
 	CwdAt       story.Origin
+	Exe         Path // the program that it runs (/proc/self/exe); zero: not known
 	Umask       Fact[uint16]
 	FDs         []FD
 	FDsAt       story.Origin // unknown: descriptors that are not listed may be open

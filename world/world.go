@@ -22,6 +22,8 @@ type World struct {
 	Namespaces []Namespace
 	// Processes are those that a call may name by pid, the task's own among them.
 	Processes     []Process
+	NSMount       MountID      // the kernel's own mount of nsfs; 0: where the links of /proc/PID/ns lead is not known
+	NSFiles       []NSDentry   // its files so far
 	ProcessesAt   story.Origin // unknown: there may be others
 	IPC           []IPCObject  // of the task's IPC namespace
 	IPCAt         story.Origin // unknown: there may be others

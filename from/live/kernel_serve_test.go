@@ -134,6 +134,9 @@ func do(line string) string {
 			return errno(err)
 		}
 		return errno(unix.Setrlimit(n, &unix.Rlimit{Cur: v, Max: now.Max}))
+	case "keep": // opens a file for reading and keeps it
+		_, err := unix.Open(rest, unix.O_RDONLY, 0)
+		return errno(err)
 	case "hold": // opens a file and keeps it
 		_, err := unix.Open(rest, unix.O_RDWR, 0)
 		return errno(err)
@@ -177,9 +180,17 @@ func do(line string) string {
 func rawCall(call *syscalls.Call) (uintptr, syscall.Errno) {
 	var regs [6]uintptr
 	var keep []any
+	encoded, err := call.Encode()
+	if err != nil {
+		return 0, syscall.EINVAL
+	}
 	for i := range call.Args {
 		a := &call.Args[i]
 		switch {
+		case slices.Contains([]string{"bind", "connect", "setsockopt"}, call.Name):
+			if regs[i] = uintptr(encoded[i].Val); len(encoded[i].Bytes) > 0 {
+				regs[i] = uintptr(unsafe.Pointer(&encoded[i].Bytes[0]))
+			}
 		case a.Kind == syscalls.Out && (a.Absent || !a.Fault || a.Val != 0):
 			buf := new([512]byte)
 			keep, regs[i] = append(keep, buf), uintptr(unsafe.Pointer(buf))
@@ -197,6 +208,7 @@ func rawCall(call *syscalls.Call) (uintptr, syscall.Errno) {
 	}
 	r, _, e := syscall.RawSyscall6(uintptr(call.Nr), regs[0], regs[1], regs[2], regs[3], regs[4], regs[5])
 	runtime.KeepAlive(keep)
+	runtime.KeepAlive(encoded)
 	return r, e
 }
 
@@ -206,6 +218,7 @@ type server struct {
 	pid    int // as the test sees it
 	judge  *explain.Judge
 	policy func() (*world.Policy, error)
+	whole  bool     // other processes are read too
 	open   []string // reasons for which a prediction may be undetermined
 	in     *json.Encoder
 	out    *json.Decoder
@@ -276,7 +289,7 @@ func (s *server) predict(call string) string {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		p, err := Open(s.pid, Options{Merger: overlay.Merger{}, Node: n, Alone: true, Policy: s.policy})
+		p, err := Open(s.pid, Options{Merger: overlay.Merger{}, Node: n, Alone: !s.whole, Policy: s.policy})
 		if err != nil {
 			s.t.Fatal(err)
 		}

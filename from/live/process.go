@@ -132,7 +132,7 @@ func open(pid int, o Options) (p *Process, err error) {
 		return p, err
 	}
 	p.fds, p.fdErr = p.descriptors()
-	links := []string{"root", "cwd"}
+	links := []string{"root", "cwd", "exe"}
 	for _, f := range p.fds {
 		links = append(links, fmt.Sprintf("fd/%d", f.n))
 	}
@@ -387,46 +387,4 @@ func (p *Process) Others() []int {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// fdFact is an open descriptor.
-type fdFact struct {
-	n     int
-	flags uint64
-	known bool // flags is
-}
-
-// maxFDs bounds the descriptors that are read.
-const maxFDs = 8192
-
-// descriptors reads /proc/PID/fd and fdinfo.
-func (p *Process) descriptors() ([]fdFact, error) {
-	dir := fmt.Sprintf("/proc/%d/fd", p.pid)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var all []fdFact
-	for _, e := range entries {
-		n, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		if len(all) == maxFDs {
-			return all, fmt.Errorf("it has more than %d descriptors", maxFDs)
-		}
-		f := fdFact{n: n}
-		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%d", p.pid, n)); err == nil {
-			for _, line := range strings.Split(string(text), "\n") {
-				key, val, _ := strings.Cut(line, ":")
-				if key == "flags" {
-					f.flags, err = strconv.ParseUint(strings.TrimSpace(val), 8, 64)
-					f.known = err == nil
-				}
-			}
-		}
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(a, b fdFact) int { return a.n - b.n })
-	return all, nil
 }

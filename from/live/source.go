@@ -379,8 +379,8 @@ func (s *super) readNow(p string) (world.Inode, identity, error) {
 // complete makes an inode of the world from what was read through a mount.
 func (s *super) complete(p string, m *shown, id identity, ino *world.Inode) {
 	s.translate(ino, m)
-	if s.fstype == "proc" && ino.Is(world.TypeLink) {
-		s.procLink(p, ino)
+	if s.fstype == "proc" {
+		s.procInode(p, ino)
 	}
 	if ino.Is(world.TypeDir) && strings.HasSuffix(p, deletedRoot) {
 		ino.Attr |= world.AttrRemoved
@@ -505,9 +505,19 @@ func (s *super) findSelf() {
 	}
 }
 
-// procLink marks the links of /proc that jump, and gives those that name the reader the task's own id.
-func (s *super) procLink(p string, ino *world.Inode) {
+// procInode marks the links of /proc that jump, and the directories of tasks, which are immutable (proc_pid_instantiate). Links that name the
+// reader get the task's own id.
+func (s *super) procInode(p string, ino *world.Inode) {
 	parts := strings.Split(strings.TrimPrefix(p, "/"), "/")
+	if ino.Is(world.TypeDir) {
+		_, err := strconv.Atoi(parts[len(parts)-1])
+		if err == nil && (len(parts) == 1 || len(parts) == 3 && parts[1] == "task") {
+			ino.Attr |= world.AttrImmutable
+		}
+	}
+	if !ino.Is(world.TypeLink) {
+		return
+	}
 	if len(parts) == 1 {
 		if parts[0] != "self" && parts[0] != "thread-self" {
 			return

@@ -180,7 +180,6 @@ func (b *builder) processes() {
 	if b.p.more != nil {
 		b.ProcessesAt = b.Miss("which other processes the process can see is not known: "+b.p.more.Error(), "run as root")
 	}
-	mounts := map[uint64]uint8{}
 	parents := map[int]int{} // ids as the process counts them, by those of the reader
 	for i := range b.p.tasks {
 		parents[b.p.tasks[i].st.pid] = b.p.tasks[i].pid
@@ -199,15 +198,7 @@ func (b *builder) processes() {
 		for k := range q.NS {
 			q.NS[k] = b.namespace(world.NSKind(k), t.ns[k])
 		}
-		if t.mnt.err == nil && t.mnt.ino != b.p.mnt.ino {
-			id, ok := mounts[t.mnt.ino]
-			if !ok && len(b.MountNS) < 250 {
-				b.MountNS = append(b.MountNS, world.MountNS{Owner: world.UserNSID(t.mnt.owner), Name: fmt.Sprintf("mnt:[%d]", t.mnt.ino)})
-				id = uint8(len(b.MountNS) - 1)
-				mounts[t.mnt.ino] = id
-			}
-			q.MountNS = id
-		}
+		q.MountNS, _ = b.mountNamespace(t.mnt)
 		b.Processes = append(b.Processes, q)
 		if b.p.st.tracer == t.st.pid {
 			cr := q.Cred
@@ -220,6 +211,27 @@ func (b *builder) processes() {
 			b.Task.Tracer = &cr
 		}
 	}
+}
+
+// mountNamespace adds another mount namespace, of which only the owner is known. Where there are too many, and where it cannot be
+// read, the answer is the task's own.
+func (b *builder) mountNamespace(f nsFact) (id uint8, ok bool) {
+	if f.err != nil || f.ino == b.p.mnt.ino {
+		return 0, f.err == nil
+	}
+	if id, ok = b.mountNS[f.ino]; ok {
+		return id, true
+	}
+	if len(b.MountNS) >= 250 {
+		return 0, false
+	}
+	if b.mountNS == nil {
+		b.mountNS = map[uint64]uint8{}
+	}
+	b.MountNS = append(b.MountNS, world.MountNS{Owner: world.UserNSID(f.owner), Name: fmt.Sprintf("mnt:[%d]", f.ino)})
+	id = uint8(len(b.MountNS) - 1)
+	b.mountNS[f.ino] = id
+	return id, true
 }
 
 func last(list []int) int {

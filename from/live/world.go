@@ -32,6 +32,7 @@ func (p *Process) World() (*world.World, error) {
 	if err := b.mounts(); err != nil {
 		return nil, err
 	}
+	b.nsfs()
 	b.unreached()
 	if err := b.places(); err != nil {
 		return nil, err
@@ -49,7 +50,15 @@ type builder struct {
 	supers  map[device]*superblock
 	byID    map[int]*shown
 	ns      map[nsKey]world.NamespaceID
+	mountNS map[uint64]uint8      // other mount namespaces, by inode number
 	foreign map[device]world.SBID // filesystems of descriptors that no mount of the namespace shows
+}
+
+// nsfs makes the filesystem that the links of /proc/PID/ns lead to.
+func (b *builder) nsfs() {
+	at := b.Text("nsfs")
+	sb := b.FS.NewSB(world.SB{Type: "nsfs", Name: "nsfs", At: at, FlagsAt: at}, world.Inode{Mode: world.TypeDir | 0o755, Known: world.KnownAll, At: at})
+	b.NSMount = b.Attach(world.Path{}, world.Mount{NS: 1, SB: sb, Root: b.FS.SB(sb).Root, Source: "nsfs", Origin: at, Why: at})
 }
 
 // file is the Origin of a file of /proc/PID.
@@ -174,8 +183,11 @@ func (b *builder) places() (err error) {
 		return err
 	}
 	t.CwdAt = b.file("cwd")
-	t.Cwd, err = b.place("cwd")
-	return err
+	if t.Cwd, err = b.place("cwd"); err != nil {
+		return err
+	}
+	t.Exe, _ = b.place("exe") // it may not be readable
+	return nil
 }
 
 // place finds where a link of /proc/PID leads in the world. What lies on the way to it is read too.
@@ -304,44 +316,6 @@ func unsure(at story.Origin) world.MountFlags {
 		return 0
 	}
 	return 0xff
-}
-
-// descriptors puts the open files into the world.
-func (b *builder) descriptors() {
-	t := &b.Task
-	t.FDsAt = b.file("fd")
-	if b.p.fdErr != nil {
-		t.FDsAt = b.Miss(fmt.Sprintf("which descriptors the process has is not known: %v", b.p.fdErr), "run as root")
-	}
-	t.NoFile.At = b.Miss("RLIMIT_NOFILE of the process is not known", "")
-	limits := b.file("limits")
-	for i, l := range b.p.limits {
-		t.Rlimits[i].At = b.Miss("the limits of the process cannot be read", "")
-		if l != nil {
-			t.Rlimits[i] = world.Given(*l, limits)
-		}
-	}
-	if l := b.p.limits[unix.RLIMIT_NOFILE]; l != nil {
-		t.NoFile = world.Given(int(min(l.Cur, 1<<30)), limits)
-	}
-	open := 0
-	for _, f := range b.p.fds {
-		d := world.FD{N: f.n, Flags: openFlags(f.flags), At: b.file(fmt.Sprintf("fd/%d", f.n))}
-		d.FlagsAt = b.file(fmt.Sprintf("fdinfo/%d", f.n))
-		if !f.known {
-			d.FlagsAt = b.Miss(fmt.Sprintf("how descriptor %d was opened is not known", f.n), "run as root")
-		}
-		at, err := b.place(fmt.Sprintf("fd/%d", f.n))
-		if err != nil {
-			d.At = b.Miss(fmt.Sprintf("what descriptor %d leads to is not known: %v", f.n, err), "")
-		}
-		d.Path = at
-		t.FDs = append(t.FDs, d)
-		if f.n < t.NoFile.V {
-			open++
-		}
-	}
-	t.OpenFDs = world.Fact[int]{V: open, At: t.FDsAt}
 }
 
 // rest fills in what else decides calls.
