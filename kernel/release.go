@@ -205,6 +205,8 @@ const (
 	NoMandatoryLocks
 	// ProcInfoPermission: the directory /proc/PID/fdinfo is open to whoever may read the process by ptrace (proc_fdinfo_permission).
 	ProcInfoPermission
+	// AnonymousSetattr: files without a name keep mode, owner and times (anon_inode_setattr).
+	AnonymousSetattr
 	// HandleReadFirst: open_by_handle_at copies the handle before it looks at the descriptor and asks for power.
 	HandleReadFirst
 	// LandlockRefer, LandlockTruncate, LandlockNet, LandlockIoctl, LandlockScope: rights that Landlock has learnt, ABI 2 to 6.
@@ -292,6 +294,7 @@ var changes = [numChanges]struct {
 	MemoryReadPerfmon:      {in: [2]int{6, 15}},
 	PidMaxNamespaced:       {in: [2]int{6, 14}},
 	ProcInfoPermission:     {in: [2]int{6, 11}, maybe: [2]int{5, 14}},
+	AnonymousSetattr:       {in: [2]int{6, 16}, maybe: [2]int{5, 4}},
 	HandleReadFirst:        {in: [2]int{6, 17}},
 	ThreadPidfd:            {in: [2]int{6, 9}},
 	BindToDeviceOnce:       {in: [2]int{5, 7}},

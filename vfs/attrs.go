@@ -153,7 +153,7 @@ func Chmod(c *check.Check, t Target, mode uint64) story.Errno {
 	if err := c.LSM.InodeSetattr(c, p, check.SetAttributes); err != 0 {
 		return err
 	}
-	if err := procSetattr(c, p); err != 0 {
+	if err := setattr(c, p, true); err != 0 {
 		return err
 	}
 	if err := ownerOrCapable(c, p, story.OwnerOnly); err != 0 {
@@ -246,6 +246,9 @@ func Utimes(c *check.Check, t Target, times Times) story.Errno {
 	if err := c.LSM.InodeSetattr(c, p, what); err != 0 {
 		return err
 	}
+	if err := setattr(c, p, false); err != 0 {
+		return err
+	}
 	if !times.Lost && !times.now() {
 		if err := ownerOrCapable(c, p, story.OwnerOnly); err != 0 {
 			return err
@@ -276,6 +279,38 @@ func touch(c *check.Check, p world.Path) story.Errno {
 	e := c.Hooks.InodePermission(c, c.Cred, p, check.MayWrite)
 	if missing := c.Unmute(); e != 0 || missing {
 		c.Unknown(story.Step{Code: story.ModeUnknown, Errno: story.EACCES, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{ino.At, c.Cred.UIDAt}, Val: [3]uint64{c.Word("the task"), c.Word("the owner, or the task's uid or capabilities")}})
+	}
+	return 0
+}
+
+// setattr is what inode_operations.setattr of filesystems that keep nothing says: proc_setattr leaves the modes of a process's files as
+// they are, anon_inode_setattr everything.
+func setattr(c *check.Check, p world.Path, mode bool) story.Errno {
+	fs := c.W.FS
+	sb := fs.SBOf(p.Dentry)
+	s := story.Step{Code: story.NoOperation, Errno: story.EPERM, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{sb.At}}
+	if c.Recording() {
+		s.Val[0] = c.Word(sb.Type)
+	}
+	switch sb.Type {
+	case "proc":
+		at := whereInProc(fs, p.Dentry)
+		switch {
+		case !mode || at.depth == 0 || procPID(fs.D(at.top).Name) == 0:
+		case at.depth > 2 && fs.D(at.second).Name == "net": // entries of the network namespace, with attributes of their own
+			c.Unknown(s)
+		default:
+			return c.Refuse(s)
+		}
+	case "anon_inode", "pidfd":
+		s.Errno = story.EOPNOTSUPP
+		switch c.K.Has(kernel.AnonymousSetattr) {
+		case kernel.Yes:
+			return c.Refuse(s)
+		case kernel.NotKnown:
+			s.Fact[0] = c.W.KernelAt
+			c.Unknown(s)
+		}
 	}
 	return 0
 }

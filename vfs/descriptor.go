@@ -168,7 +168,7 @@ func seeks(c *check.Check, f *world.FD) story.Errno {
 	switch {
 	case ino.Is(world.TypeFIFO) || ino.Is(world.TypeSock), f.Kind == world.FDNamespace:
 		a = kernel.Yes
-	case ino.Is(world.TypeChar) && !(ino.Major == 1 && (ino.Minor == 3 || ino.Minor == 5)), ino.Known&world.KnownType == 0:
+	case ino.Is(world.TypeChar) && !(ino.Major == 1 && (ino.Minor == 3 || ino.Minor == 5)), ino.Known&world.KnownType == 0, ino.Type() == 0:
 		a = kernel.NotKnown
 	}
 	return lacks(c, f, "a position", story.ESPIPE, a)

@@ -168,6 +168,9 @@ func mapFile(c *check.Check, m MapArgs, f *world.FD) story.Errno {
 	case ino.Is(world.TypeDir), ino.Is(world.TypeFIFO):
 		a = kernel.Yes
 	}
+	if a == kernel.NotKnown {
+		c.MayEnd(story.EINVAL)
+	}
 	if err := lacks(c, f, "mapping", story.ENODEV, a); err != 0 {
 		return err
 	}

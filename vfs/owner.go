@@ -142,6 +142,9 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 	if err := c.LSM.InodeSetattr(c, p, what); err != 0 {
 		return err
 	}
+	if err := setattr(c, p, false); err != 0 {
+		return err
+	}
 	if ino.Attr&world.AttrImmutable != 0 && w.FS.SB(ino.SB).Type == "ext4" { // ext4_setattr, whatever changes
 		if err := c.Deny(story.Step{Code: story.Immutable, Errno: story.EPERM, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}); err != 0 {
 			return err

@@ -189,21 +189,6 @@ func readMagic(c *check.Check, p world.Path) story.Errno {
 	return MayAccess(c, who, AccessMode{FSIDs: true, Errno: story.EACCES})
 }
 
-// procSetattr is proc_setattr: the modes of a process's files stay as they are.
-func procSetattr(c *check.Check, p world.Path) story.Errno {
-	fs := c.W.FS
-	at := whereInProc(fs, p.Dentry)
-	if fs.SBOf(p.Dentry).Type != "proc" || at.depth == 0 || procPID(fs.D(at.top).Name) == 0 {
-		return 0
-	}
-	s := story.Step{Code: story.NoOperation, Errno: story.EPERM, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{fs.SBOf(p.Dentry).At}, Val: [3]uint64{c.Word("proc")}}
-	if at.depth > 2 && fs.D(at.second).Name == "net" { // entries of the network namespace, with attributes of their own
-		c.Unknown(s)
-		return 0
-	}
-	return c.Refuse(s)
-}
-
 // statHidden is pid_getattr: with hidepid=2 a directory that is not shown is not told of either.
 func statHidden(c *check.Check, p world.Path) story.Errno {
 	const invisible = 2

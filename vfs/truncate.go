@@ -62,6 +62,9 @@ func Truncate(c *check.Check, t Target, length int64) story.Errno {
 	if err := c.LSM.InodeSetattr(c, p, what); err != 0 {
 		return err
 	}
+	if err := setattr(c, p, false); err != 0 {
+		return err
+	}
 	if err := newSize(c, p, length); err != 0 {
 		return err
 	}

@@ -288,12 +288,17 @@ func (b *builder) elsewhere(fd int, text string) (world.Path, error) {
 		return world.Path{}, err
 	}
 	ino.At = b.Text("statx of " + text)
+	if strings.HasPrefix(text, "pidfd:") || text == "anon_inode:[pidfd]" { // anon_inode_getattr hides what pidfs has there
+		ino.Known &^= world.KnownType
+	}
 	dev := device{id.major, id.minor}
 	sb, ok := b.foreign[dev]
 	if !ok {
 		typ, _, found := strings.Cut(text, ":")
 		at := ino.At
-		if !found || strings.HasPrefix(text, "/") {
+		if strings.HasPrefix(text, "/memfd:") { // on the kernel's own mount of tmpfs
+			typ = "tmpfs"
+		} else if !found || strings.HasPrefix(text, "/") {
 			typ = "unknown"
 			at = b.Miss(fmt.Sprintf("the mount of %q is not in the process's mount namespace", text), "")
 		}
