@@ -8,17 +8,21 @@ package filecontext
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
-	"sync"
+	"sync/atomic"
 )
 
-// Limits of what is read.
+// Limits of what is read, and of what is kept of it.
 const (
-	MaxFile    = 32 << 20
-	maxEntries = 1 << 18
+	MaxFiles   = 16 << 20 // bytes of a set's files; those of published policies have half a MiB
+	maxEntries = 1 << 17
+	maxLine    = 1 << 16
 	maxExpr    = 4096
 	MaxPath    = 1 << 16
+	maxKept    = 48 << 20 // bytes of compiled expressions: one that finds no room is compiled whenever it is asked
+	maxTried   = 96 << 20 // bytes of the expressions, compiled, that are tried for one path
 )
 
 // Mode is a kind of file, 0 where it is not known: then entries of every kind match.
@@ -68,8 +72,13 @@ type Entry struct {
 	text    string // without special characters: what it matches, behind the stem
 	prefix  string // of others: what every match begins with, behind the stem
 
-	once  sync.Once
+	kept atomic.Pointer[compiled]
+}
+
+// compiled is an expression that was compiled, or why it cannot be.
+type compiled struct {
 	match matcher
+	size  int64
 	err   error
 }
 
@@ -82,6 +91,7 @@ type Set struct {
 	byStem  map[string][]*Entry // the same, by stem
 	subs    []sub
 	dist    []sub
+	room    atomic.Int64 // left of maxKept
 }
 
 // sub is a line of .subs or .subs_dist.
@@ -99,6 +109,7 @@ type Sources struct{ Main, Homedirs, Local, Subs, SubsDist Source }
 // Load reads a file such as /etc/selinux/default/contexts/files/file_contexts and the ones beside it.
 func Load(path string) (*Set, error) {
 	var s Sources
+	var size int64
 	for _, f := range []struct {
 		to     *Source
 		suffix string
@@ -111,26 +122,49 @@ func Load(path string) (*Set, error) {
 		if err != nil {
 			return nil, err
 		}
-		if info.Size() > MaxFile || !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("%s is no file of at most %d MiB", name, MaxFile>>20)
+		if !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s is no file", name)
 		}
-		data, err := os.ReadFile(name)
+		data, err := readAtMost(name, MaxFiles-size)
 		if err != nil {
 			return nil, err
 		}
+		size += int64(len(data))
 		*f.to = Source{name, data}
 	}
 	return Parse(s)
 }
 
+// readAtMost reads a file that may grow meanwhile.
+func readAtMost(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(data)) > most {
+		return nil, tooLarge(name)
+	}
+	return data, err
+}
+
+func tooLarge(name string) error {
+	return fmt.Errorf("%s: the files of the set have more than %d MiB", name, MaxFiles>>20)
+}
+
 // Parse reads a set's files. A line that libselinux would not take is an error with its place.
 func Parse(s Sources) (*Set, error) {
 	set := &Set{}
+	set.room.Store(maxKept)
+	size := 0
+	for _, src := range []Source{s.Main, s.Homedirs, s.Local, s.Subs, s.SubsDist} {
+		if size += len(src.Data); size > MaxFiles {
+			return nil, tooLarge(src.Name)
+		}
+	}
 	var plain, special []*Entry
 	for _, src := range []Source{s.Main, s.Homedirs, s.Local} {
-		if len(src.Data) > MaxFile {
-			return nil, fmt.Errorf("%s has more than %d MiB", src.Name, MaxFile>>20)
-		}
 		n := 0
 		for line := range strings.SplitSeq(string(src.Data), "\n") {
 			n++
@@ -165,13 +199,16 @@ func Parse(s Sources) (*Set, error) {
 
 // parseEntry reads a line (process_line): an expression, a kind of file or none, a context; nil for none.
 func parseEntry(file string, n int, line string) (*Entry, error) {
-	fields := strings.Fields(line)
-	if len(fields) == 0 || fields[0][0] == '#' {
+	if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 		return nil, nil
 	}
 	bad := func(format string, args ...any) (*Entry, error) {
 		return nil, fmt.Errorf("%s:%d: %s", file, n, fmt.Sprintf(format, args...))
 	}
+	if len(line) > maxLine {
+		return bad("it is longer than %d bytes", maxLine)
+	}
+	fields := strings.Fields(line)
 	e := &Entry{File: file, Line: n, Expr: fields[0]}
 	switch len(fields) {
 	case 1:
@@ -261,10 +298,10 @@ func literalPrefix(s string) string {
 // parseSubs reads replacements (selabel_subs_init): two words a line, a later line is tried first.
 func parseSubs(src Source) ([]sub, error) {
 	var all []sub
-	if len(src.Data) > MaxFile {
-		return nil, fmt.Errorf("%s has more than %d MiB", src.Name, MaxFile>>20)
-	}
 	for line := range strings.SplitSeq(string(src.Data), "\n") {
+		if len(line) > maxLine {
+			return nil, fmt.Errorf("%s has a line of more than %d bytes", src.Name, maxLine)
+		}
 		if f := strings.Fields(line); len(f) >= 2 {
 			all = append(all, sub{f[0], f[1]})
 		}

@@ -36,6 +36,7 @@ func (s *Set) Lookup(path string, mode Mode) (Match, error) {
 	if i := strings.IndexByte(key[min(1, len(key)):], '/'); i >= 0 {
 		stem, rest = key[:i+1], key[i+1:]
 	}
+	left := int64(maxTried)
 	// Entries without a stem, and with the path's own; of both the one that is tried first.
 	free, own := s.byStem[""], s.byStem[stem]
 	if stem == "" {
@@ -51,7 +52,7 @@ func (s *Set) Lookup(path string, mode Mode) (Match, error) {
 		if mode != AnyMode && e.Mode != AnyMode && e.Mode != mode {
 			continue
 		}
-		ok, err := e.matches(text)
+		ok, err := s.matches(e, text, &left)
 		if err != nil {
 			return Match{}, err
 		}
@@ -62,23 +63,40 @@ func (s *Set) Lookup(path string, mode Mode) (Match, error) {
 	return Match{}, ErrNoMatch
 }
 
-// matches says whether an entry's expression, behind its stem, matches.
-func (e *Entry) matches(text string) (bool, error) {
+// matches says whether an entry's expression, behind its stem, matches. left is what may still be tried for the path.
+func (s *Set) matches(e *Entry, text string, left *int64) (bool, error) {
 	if !strings.HasPrefix(text, e.prefix) {
 		return false, nil
 	}
 	if !e.special && e.text != "" { // $ is before a newline at the end, too
 		return text == e.text || text == e.text+"\n", nil
 	}
-	e.once.Do(func() { e.match, e.err = compile("^" + e.rest + "$") })
-	if e.err != nil {
-		return false, &UnknownError{e, e.err.Error()}
+	c := s.compiled(e)
+	if *left -= c.size; *left < 0 {
+		return false, &UnknownError{e, "the expressions that are tried before it take too long"}
 	}
-	ok, err := e.match.match(text)
+	if c.err != nil {
+		return false, &UnknownError{e, c.err.Error()}
+	}
+	ok, err := c.match.match(text)
 	if err != nil {
 		return false, &UnknownError{e, err.Error()}
 	}
 	return ok, nil
+}
+
+// compiled compiles an entry's expression, and keeps it while there is room.
+func (s *Set) compiled(e *Entry) *compiled {
+	if c := e.kept.Load(); c != nil {
+		return c
+	}
+	m, size, err := compile("^" + e.rest + "$")
+	c := &compiled{m, size, err}
+	if s.room.Load() > size {
+		s.room.Add(-size)
+		e.kept.Store(c)
+	}
+	return c
 }
 
 // collapse makes one slash of several.

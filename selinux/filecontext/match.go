@@ -11,18 +11,50 @@ type matcher interface {
 	match(text string) (bool, error)
 }
 
-// compile takes RE2 wherever it means the same as PCRE2, and steps through the rest.
-func compile(expr string) (matcher, error) {
+// maxStates bounds what RE2 is given: repetitions in one another make a short expression a large automaton.
+const maxStates = 5000
+
+// compile takes RE2 wherever it means the same as PCRE2, and steps through the rest. size is about what the matcher takes in
+// memory.
+func compile(expr string) (m matcher, size int64, err error) {
 	n, err := parse(expr)
 	if err != nil {
-		return nil, err
+		return nil, 256, err
 	}
-	if text, ok := re2(n, true); ok {
-		if re, err := regexp.Compile(text); err == nil { // it may be too large for RE2
-			return automaton{re}, nil
+	nodes, states, ranges := extent(n)
+	if states <= maxStates {
+		if text, ok := re2(n, true); ok {
+			if re, err := regexp.Compile(text); err == nil {
+				return automaton{re}, 2048 + int64(states)*250 + int64(ranges)*24, nil
+			}
 		}
 	}
-	return &stepper{root: n}, nil
+	return &stepper{root: n}, int64(nodes) * 200, nil
+}
+
+// extent counts an expression's nodes, the states of an automaton for it, and the ranges of bytes in these; of states and
+// ranges no more than make it too large.
+func extent(n *node) (nodes, states, ranges int) {
+	nodes = 1
+	for _, x := range n.of {
+		a, b, c := extent(x)
+		nodes, states, ranges = nodes+a, states+b, ranges+c
+	}
+	switch n.kind {
+	case nodeSet:
+		states++
+		for i := range 256 {
+			if n.set.has(byte(i)) && (i == 0 || !n.set.has(byte(i-1))) {
+				ranges++
+			}
+		}
+	case nodeRepeat:
+		times := max(n.min, n.max, 1)
+		states, ranges = (states+1)*times, ranges*times
+	default:
+		states++
+	}
+	return nodes, min(states, 1<<24), min(ranges, 1<<24)
 }
 
 // automaton matches by RE2, whose time is linear.
