@@ -5,15 +5,15 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 )
 
-// Limits of a log that is read.
+// Limits of a record that is read. The kernel's have at most 8 KiB and a score of fields.
 const (
-	maxLine    = 1 << 16
-	maxRecords = 100_000
-	maxLog     = 1 << 30
+	maxLine   = 1 << 16
+	maxFields = 256
 )
 
 // Record is an AVC record of a log: what was asked, and how it was answered.
@@ -29,28 +29,46 @@ type Record struct {
 }
 
 // ReadAVC reads the AVC records of a log: auditd's, the kernel's, or ausearch's; other lines count for nothing. A line that
-// starts like a record and cannot be read is an error with its number.
-func ReadAVC(from io.Reader) ([]Record, error) {
-	var all []Record
-	s := bufio.NewScanner(io.LimitReader(from, maxLog))
-	s.Buffer(make([]byte, 4096), maxLine)
-	for n := 1; s.Scan(); n++ {
-		r, err := ParseAVC(s.Text())
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
-		}
-		if r == nil {
-			continue
-		}
-		r.Line = n
-		if all = append(all, *r); len(all) > maxRecords {
-			return nil, fmt.Errorf("line %d: there are more than %d records", n, maxRecords)
+// starts like a record and cannot be read is an error with its number, and the end. Records that are not kept take no memory,
+// so that a log may have any size.
+func ReadAVC(from io.Reader) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		in := bufio.NewReaderSize(from, maxLine)
+		for n := 1; ; n++ {
+			line, err := readLine(in)
+			if err != nil && err != io.EOF {
+				yield(nil, fmt.Errorf("line %d: the log cannot be read: %w", n, err))
+				return
+			}
+			r, bad := ParseAVC(line)
+			switch {
+			case bad != nil:
+				yield(nil, fmt.Errorf("line %d: %w", n, bad))
+				return
+			case r != nil:
+				if r.Line = n; !yield(r, nil) {
+					return
+				}
+			}
+			if err == io.EOF {
+				return
+			}
 		}
 	}
-	if err := s.Err(); err != nil {
-		return nil, fmt.Errorf("the log cannot be read: %w", err)
+}
+
+// readLine reads a line without its newline. What is too long for a record is skipped; it is one byte too long then for
+// ParseAVC too, which refuses it if it begins like one.
+func readLine(in *bufio.Reader) (string, error) {
+	b, err := in.ReadSlice('\n')
+	line := strings.TrimRight(string(b), "\r\n")
+	if err != bufio.ErrBufferFull {
+		return line, err
 	}
-	return all, nil
+	for err == bufio.ErrBufferFull {
+		_, err = in.ReadSlice('\n')
+	}
+	return line + " ", err
 }
 
 // ParseAVC reads a line such as
@@ -60,7 +78,7 @@ func ReadAVC(from io.Reader) ([]Record, error) {
 // It is nil for a line that is no record.
 func ParseAVC(line string) (*Record, error) {
 	_, text, ok := strings.Cut(line, "avc:")
-	if !ok || len(line) > maxLine {
+	if !ok {
 		return nil, nil
 	}
 	text = strings.TrimLeft(text, " ")
@@ -71,6 +89,9 @@ func ParseAVC(line string) (*Record, error) {
 	case strings.HasPrefix(text, "granted"):
 	default:
 		return nil, nil // "received policyload notice" and the like
+	}
+	if len(line) > maxLine {
+		return nil, fmt.Errorf("the record is longer than %d bytes", maxLine)
 	}
 	_, rest, ok := strings.Cut(text, "{")
 	perms, rest, closed := strings.Cut(rest, "}")
@@ -139,6 +160,9 @@ func (r *Record) field(name, value string) error {
 		r.Fields[name] = unhex(value)
 	default:
 		r.Fields[name] = value
+	}
+	if len(r.Fields) > maxFields {
+		return fmt.Errorf("the record has more than %d fields", maxFields)
 	}
 	return nil
 }

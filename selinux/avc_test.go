@@ -2,9 +2,11 @@ package selinux
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -16,7 +18,7 @@ type=AVC msg=audit(1700000000.123:456): avc:  denied  { read open } for  pid=42 
 type=USER_AVC msg=audit(1.0:3): pid=1 uid=0 msg='avc:  granted  { send_msg } for  scontext=u:r:a_t:s0 tcontext=u:r:b_t:s0 tclass=dbus exe="/usr/bin/dbus" sauid=0'
 type=USER_AVC msg=audit(1.0:4): msg='avc:  received policyload notice (seqno=2)'
 `
-	all, err := ReadAVC(strings.NewReader(log))
+	all, err := readAll(log)
 	if err != nil || len(all) != 3 {
 		t.Fatalf("%+v, %v", all, err)
 	}
@@ -31,15 +33,72 @@ type=USER_AVC msg=audit(1.0:4): msg='avc:  received policyload notice (seqno=2)'
 		t.Errorf("%+v", c)
 	}
 	for text, want := range map[string]string{
-		"avc: denied { } for x=y":                   "line 1: the record names no permissions",
-		"\navc: denied { read } for scontext=a":     "line 2: the record has no t",
-		"avc: denied { read } name=\"x":             "is not closed",
-		"avc: denied { read } ioctlcmd=zz tclass=x": `ioctlcmd is "zz"`,
-		strings.Repeat("x", maxLine+1):              "cannot be read",
+		"avc: denied { } for x=y":                                                            "line 1: the record names no permissions",
+		"\navc: denied { read } for scontext=a":                                              "line 2: the record has no t",
+		"avc: denied { read } name=\"x":                                                      "is not closed",
+		"avc: denied { read } ioctlcmd=zz tclass=x":                                          `ioctlcmd is "zz"`,
+		"\navc: denied { read } " + strings.Repeat("x", maxLine):                             "line 2: the record is longer than 65536 bytes",
+		"avc: denied { read } " + manyFields(maxFields+4) + "scontext=a tcontext=b tclass=c": "line 1: the record has more than 256 fields",
 	} {
-		if _, err := ReadAVC(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := readAll(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60q: %v, want %s", text, err, want)
 		}
+	}
+	for text, lines := range map[string]string{ // what is no record may be long, and the last line need not end
+		strings.Repeat("x", 3*maxLine+1) + "\navc: denied { read } scontext=a tcontext=b tclass=c":                "[2]",
+		strings.Repeat("x", maxLine) + "\r\n\navc: denied { read } scontext=a tcontext=b tclass=c\r\n" + "avc: x": "[3]",
+		"": "[]",
+	} {
+		all, err := readAll(text)
+		got := []int{}
+		for _, r := range all {
+			got = append(got, r.Line)
+		}
+		if err != nil || fmt.Sprint(got) != lines {
+			t.Errorf("%.60q: lines %v, %v, want %s", text, got, err, lines)
+		}
+	}
+}
+
+func readAll(log string) (all []*Record, err error) {
+	for r, err := range ReadAVC(strings.NewReader(log)) {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+func manyFields(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "f%d=x ", i)
+	}
+	return b.String()
+}
+
+// TestHostileLog reads 300 MB of records, none of which is kept.
+func TestHostileLog(t *testing.T) {
+	line := "avc: denied { read } scontext=a tcontext=b tclass=c " + manyFields(maxFields-1) + strings.Repeat("x", maxLine/2) + "\n"
+	many := make([]io.Reader, 10_000)
+	for i := range many {
+		many[i] = strings.NewReader(line)
+	}
+	var before, now runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n, most := 0, uint64(0)
+	for _, err := range ReadAVC(io.MultiReader(many...)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n%500 == 0 {
+			runtime.ReadMemStats(&now)
+			most = max(most, now.HeapSys)
+		}
+	}
+	if n != len(many) || most > before.HeapSys+64<<20 {
+		t.Errorf("%d records take %d MB", n, (most-before.HeapSys)>>20)
 	}
 }
 
@@ -47,8 +106,9 @@ func FuzzAVC(f *testing.F) {
 	f.Add(`avc:  denied  { read } for  pid=1 name="x" scontext=u:r:a_t:s0 tcontext=u:object_r:b_t:s0 tclass=file permissive=0`)
 	f.Add("avc: granted { a b } ioctlcmd=0x1 comm=2F62 scontext=\"a\" tcontext=' tclass=x")
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, line := range strings.Split(text, "\n") {
-			if r, err := ParseAVC(line); err == nil && r != nil && (r.Source == "" || len(r.Perms) == 0) {
+		n := strings.Count(text, "\n") + 1
+		for r, err := range ReadAVC(strings.NewReader(text)) {
+			if err == nil && (r.Source == "" || len(r.Perms) == 0 || r.Line > n || len(r.Fields) > maxFields) {
 				t.Errorf("%+v", r)
 			}
 		}
@@ -129,7 +189,7 @@ func TestRulesAgainstSetools(t *testing.T) {
 			continue
 		}
 		got := map[string]bool{}
-		for _, r := range rules {
+		for r := range rules {
 			got[normal(r.sentence())] = true
 		}
 		for r := range want {

@@ -18,10 +18,13 @@ func (p *Policy) fixes(w *Why, q *Question, c Class, bit uint32) []PolicyFix {
 	return nil
 }
 
+// maxTriedBooleans bounds how many are switched.
+const maxTriedBooleans = 64
+
 // booleanFixes switches one boolean at a time.
 func (p *Policy) booleanFixes(w *Why, q *Question, c Class, bit uint32) []PolicyFix {
 	var all []PolicyFix
-	for _, b := range w.Booleans {
+	for _, b := range w.Booleans[:min(len(w.Booleans), maxTriedBooleans)] {
 		other, err := p.WithBooleans(map[string]bool{b.Name: !b.On})
 		if err == nil && other.Decide(q.Source, q.Target, c).Allowed&bit != 0 {
 			word := "on"

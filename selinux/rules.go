@@ -2,6 +2,7 @@ package selinux
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -124,47 +125,25 @@ type Query struct {
 	Boolean        string   // rules whose condition names it
 }
 
-// Rules returns the rules that a query picks, in the order of their text. Names that the policy does not have are an error.
-func (p *Policy) Rules(q Query) ([]RuleText, error) {
+// Rules yields the rules that a query picks, by kind, source, target and class. Names that the policy does not have are an
+// error.
+func (p *Policy) Rules(q Query) (iter.Seq[RuleText], error) {
 	f, err := p.filter(&q)
 	if err != nil {
 		return nil, err
 	}
-	all := []RuleText{}
-	size := 0
-	for i := range p.te.rules {
-		x := &p.te.rules[i]
-		if !f.takes(p, x) || x.cond == 0 && q.Boolean != "" {
-			continue
-		}
-		if r := p.text(x, nil, nil); q.Boolean == "" || slices.Contains(r.Booleans, q.Boolean) {
-			all = append(all, r)
-			size += len(r.Text) + len(r.Condition)
-		}
-		if size > maxAnswer || len(all) > maxRules {
-			break
-		}
+	l, err := p.list(f, &q)
+	if err != nil {
+		return nil, err
 	}
-	if q.Boolean == "" {
-		all = append(all, p.namedRules(f, &q)...)
-	}
-	if len(all) > maxRules || size > maxAnswer {
-		return nil, fmt.Errorf("more than %d rules are picked, or %d MiB of text", maxRules, maxAnswer>>20)
-	}
-	slices.SortFunc(all, func(a, b RuleText) int {
-		if c := strings.Compare(a.Text, b.Text); c != 0 {
-			return c
+	return func(yield func(RuleText) bool) {
+		for i := range l.all {
+			if !yield(l.text(&l.all[i])) {
+				return
+			}
 		}
-		return strings.Compare(a.Condition, b.Condition)
-	})
-	return all, nil
+	}, nil
 }
-
-// What bounds the memory of an answer.
-const (
-	maxRules  = 500_000
-	maxAnswer = 64 << 20 // bytes of text
-)
 
 // ruleFilter is a query in numbers.
 type ruleFilter struct {
@@ -176,6 +155,7 @@ type ruleFilter struct {
 	makes      uint32
 	named      bool // transitions by name, and of ranges
 	namedRange bool
+	conds      []bool // conditionals that a rule may have, nil for all and none
 }
 
 func (p *Policy) filter(q *Query) (*ruleFilter, error) {
@@ -223,9 +203,15 @@ func (p *Policy) filter(q *Query) (*ruleFilter, error) {
 		f.makes = v
 	}
 	if q.Boolean != "" {
-		if _, ok := p.booleans.byName[q.Boolean]; !ok {
+		v, ok := p.booleans.byName[q.Boolean]
+		if !ok {
 			return nil, fmt.Errorf("the policy has no boolean %s%s", q.Boolean, nearest(q.Boolean, p.booleans.byName))
 		}
+		f.conds = make([]bool, len(p.conds))
+		for i := range p.conds {
+			f.conds[i] = slices.Contains(p.conds[i].expr, condNode{condBool, v})
+		}
+		f.named, f.namedRange = false, false // they have no conditions
 	}
 	return f, p.checkPerms(f, q)
 }
@@ -275,6 +261,8 @@ func (p *Policy) related(name string, exact bool) (bitmap, error) {
 
 func (f *ruleFilter) takes(p *Policy, x *rule) bool {
 	switch {
+	case f.conds != nil && (x.cond == 0 || !f.conds[max(x.cond, -x.cond)-1]):
+		return false
 	case x.kind&f.kinds == 0, f.class != 0 && x.class != f.class,
 		len(f.src.nodes) > 0 && !f.src.has(uint32(x.src)-1), len(f.tgt.nodes) > 0 && !f.tgt.has(uint32(x.tgt)-1),
 		f.makes != 0 && (x.kind&rulesOfTypes == 0 || x.data != f.makes):
@@ -293,45 +281,4 @@ func (f *ruleFilter) takes(p *Policy, x *rule) bool {
 		return ^x.data&f.masks[x.class] != 0
 	}
 	return x.data&f.masks[x.class] != 0
-}
-
-// namedRules are the transitions by name and of ranges, which lie in tables of their own.
-func (p *Policy) namedRules(f *ruleFilter, q *Query) []RuleText {
-	var all []RuleText
-	if len(q.Perms) > 0 {
-		return nil
-	}
-	size := 0
-	take := func(src, tgt uint32, class uint16) (RuleText, bool) {
-		ok := (f.class == 0 || f.class == class) && (len(f.src.nodes) == 0 || f.src.has(src-1)) && (len(f.tgt.nodes) == 0 || f.tgt.has(tgt-1))
-		return RuleText{Source: p.types.at(src).name, Target: p.types.at(tgt).name, Class: p.classes.at(uint32(class)).name, Enabled: true}, ok
-	}
-	if f.named {
-		for key, rules := range p.names {
-			for i := range rules {
-				for src := range rules[i].sources.all() {
-					r, ok := take(src+1, key.target, key.class)
-					if !ok || f.makes != 0 && f.makes != rules[i].typ {
-						continue
-					}
-					r.Kind, r.Default = "type_transition", p.types.at(rules[i].typ).name
-					r.Text = fmt.Sprintf("type_transition %s %s:%s %s %q;", r.Source, r.Target, r.Class, r.Default, key.name)
-					all = append(all, r)
-					if size += len(r.Text); len(all) > maxRules || size > maxAnswer {
-						return all
-					}
-				}
-			}
-		}
-	}
-	if f.namedRange && f.makes == 0 {
-		for key, rng := range p.ranges {
-			if r, ok := take(key.src, key.tgt, key.class); ok {
-				r.Kind, r.Default = "range_transition", p.rangeText(rng)
-				r.Text = fmt.Sprintf("range_transition %s %s:%s %s;", r.Source, r.Target, r.Class, r.Default)
-				all = append(all, r)
-			}
-		}
-	}
-	return all
 }

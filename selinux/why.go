@@ -108,12 +108,24 @@ func (p *Policy) collect(w *Why, q *Question, c Class, bit uint32) {
 	var off []RuleText
 	named := map[string]bool{}
 	s, t := &q.Source, &q.Target
+	size := 0
 	p.between(&p.types.at(s.typ).sets, &p.types.at(t.typ).sets, uint16(c), func(x *rule) {
+		into := &w.Rules
+		switch on := p.enabled(x); {
+		case !about(x, bit) || !on && x.kind != ruleAllow:
+			return
+		case !on:
+			into = &off
+		case x.kind != ruleAllow:
+			into = &w.Audit
+		}
+		if size > maxListed && (len(*into) > 0 || x.kind != ruleAllow) {
+			return
+		}
 		r := p.text(x, s, t)
-		if r.Enabled {
-			w.keep(r, x, bit)
-		} else if x.kind == ruleAllow && x.data&bit != 0 && len(off) < maxListed {
-			off = append(off, r)
+		*into = append(*into, r)
+		size += r.size()
+		if !r.Enabled {
 			for _, b := range r.Booleans {
 				named[b] = true
 			}
@@ -130,17 +142,27 @@ func (p *Policy) collect(w *Why, q *Question, c Class, bit uint32) {
 	}
 }
 
-// maxListed bounds the rules of an answer.
-const maxListed = 1000
+// maxListed bounds the rules of an answer, in bytes of their text. One that allows is always there.
+const maxListed = 1 << 20
 
-func (w *Why) keep(r RuleText, x *rule, bit uint32) {
-	switch {
-	case len(w.Rules)+len(w.Audit) >= maxListed && len(w.Rules) > 0:
-	case x.kind == ruleAllow && x.data&bit != 0:
-		w.Rules = append(w.Rules, r)
-	case x.kind == ruleAuditAllow && x.data&bit != 0, x.kind == ruleDontAudit && x.data&bit == 0:
-		w.Audit = append(w.Audit, r)
+// about says whether a rule allows a permission, or says of it what is logged.
+func about(x *rule, bit uint32) bool {
+	switch x.kind {
+	case ruleAllow, ruleAuditAllow:
+		return x.data&bit != 0
+	case ruleDontAudit:
+		return x.data&bit == 0
 	}
+	return false
+}
+
+// size is about what a rule's text takes.
+func (r *RuleText) size() int {
+	n := 256 + 2*len(r.Text) + len(r.Condition) + len(r.Via)
+	for _, b := range r.Booleans {
+		n += len(b)
+	}
+	return n
 }
 
 // explainDenial finds what takes the permission away, in the order of context_struct_compute_av.
@@ -206,16 +228,23 @@ func (p *Policy) explainExtended(w *Why, q *Question, c Class) {
 		return
 	}
 	w.Allowed = d.Allowed
+	var first []RuleText
+	size := 0
 	p.eachExtended(q.Source, q.Target, uint16(c), func(x *rule, v *xperms) {
-		r := p.text(x, &q.Source, &q.Target)
+		if (v.kind == xpermNlmsg) != (q.Perm == "nlmsg") || size > maxListed && (len(first) > 0 || x.kind != ruleAllowX) {
+			return
+		}
 		switch {
-		case (v.kind == xpermNlmsg) != (q.Perm == "nlmsg"):
 		case x.kind == ruleAllowX && d.Allowed == v.covers(*q.Command):
-			w.Rules = append([]RuleText{r}, w.Rules...)
+			first = append(first, p.text(x, &q.Source, &q.Target))
+			size += first[len(first)-1].size()
 		case x.kind != ruleAllowX && v.covers(*q.Command):
-			w.Audit = append(w.Audit, r)
+			w.Audit = append(w.Audit, p.text(x, &q.Source, &q.Target))
+			size += w.Audit[len(w.Audit)-1].size()
 		}
 	})
+	slices.Reverse(first)
+	w.Rules = append(first, w.Rules...)
 	if d.Allowed {
 		w.Logged = w.Logged || d.AuditAllow
 		w.Text = w.Rules[0].sentence() + " allows it"

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"os"
 	"strings"
 
@@ -249,12 +254,7 @@ Exit status: 0, also where there are none; 2 usage or bad input; 5 no policy run
 	return c
 }
 
-// queryView is the JSON of query.
-type queryView struct {
-	SchemaVersion string             `json:"schemaVersion"`
-	Rules         []selinux.RuleText `json:"rules"`
-}
-
+// selinuxQuery prints rules one by one: those of a whole policy may be far longer than the policy.
 func (p *program) selinuxQuery(f *policyFlags, q *selinux.Query) error {
 	pol, err := f.load()
 	if err != nil {
@@ -264,13 +264,72 @@ func (p *program) selinuxQuery(f *policyFlags, q *selinux.Query) error {
 	if err != nil {
 		return err
 	}
+	out := bufio.NewWriterSize(p.out, 1<<16)
 	if f.output == "json" {
-		return encodeAll(p.out, []queryView{{"1", rules}})
+		if err := queryJSON(out, rules); err != nil {
+			return err
+		}
+		return out.Flush()
 	}
-	for _, r := range rules {
-		fmt.Fprintln(p.out, ruleLine(&r))
+	for r := range rules {
+		if _, err := fmt.Fprintln(out, ruleLine(&r)); err != nil {
+			return err
+		}
 	}
-	return nil
+	return out.Flush()
+}
+
+// queryJSON writes {schemaVersion, rules}.
+func queryJSON(out io.Writer, rules iter.Seq[selinux.RuleText]) error {
+	if _, err := io.WriteString(out, "{\n  \"schemaVersion\": \"1\",\n  \"rules\": "); err != nil {
+		return err
+	}
+	l := newList[selinux.RuleText](out, "  ")
+	for r := range rules {
+		if err := l.add(r); err != nil {
+			return err
+		}
+	}
+	if err := l.end(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, "\n}\n")
+	return err
+}
+
+// jsonList writes an array element by element.
+type jsonList[T any] struct {
+	out    io.Writer
+	indent string
+	buf    bytes.Buffer
+	n      int
+}
+
+func newList[T any](out io.Writer, indent string) *jsonList[T] {
+	return &jsonList[T]{out: out, indent: indent}
+}
+
+func (l *jsonList[T]) add(x T) error {
+	l.buf.Reset()
+	l.buf.WriteString(map[bool]string{true: "[\n  ", false: ",\n  "}[l.n == 0] + l.indent)
+	enc := json.NewEncoder(&l.buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(l.indent+"  ", "  ")
+	if err := enc.Encode(x); err != nil {
+		return err
+	}
+	l.n++
+	_, err := l.out.Write(bytes.TrimRight(l.buf.Bytes(), "\n"))
+	return err
+}
+
+func (l *jsonList[T]) end() error {
+	text := "\n" + l.indent + "]"
+	if l.n == 0 {
+		text = "[]"
+	}
+	_, err := io.WriteString(l.out, text)
+	return err
 }
 
 // ruleLine is a rule with its condition.

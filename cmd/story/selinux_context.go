@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -200,12 +199,4 @@ func (v *contextView) write(out io.Writer) {
 	default:
 		fmt.Fprintf(out, "  has     %s\n", v.Actual)
 	}
-}
-
-// encodeList prints an array, however many there are.
-func encodeList[T any](out io.Writer, all []T) error {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(all)
 }

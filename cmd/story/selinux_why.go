@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -232,41 +233,81 @@ func (p *program) selinuxAVC(f *policyFlags, name string) error {
 		defer file.Close()
 		in = file
 	}
-	records, err := selinux.ReadAVC(in)
+	records, err := distinct(in)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	all := []*avcView{}
-	seen := map[string]*avcView{}
-	for i := range records {
-		r := &records[i]
+	out := bufio.NewWriter(p.out)
+	if f.output == "json" {
+		l := newList[*avcView](out, "")
+		for _, r := range records {
+			if err := l.add(explainRecord(pol, r)); err != nil {
+				return err
+			}
+		}
+		if err := l.end(); err != nil {
+			return err
+		}
+		fmt.Fprintln(out)
+		return out.Flush()
+	}
+	for i, r := range records {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		explainRecord(pol, r).write(out)
+	}
+	return out.Flush()
+}
+
+// maxDifferent bounds the text of the records that are kept.
+const maxDifferent = 32 << 20
+
+// counted is a record, and how many say the same.
+type counted struct {
+	*selinux.Record
+	count int
+}
+
+// distinct reads a log, and keeps of records that say the same the first.
+func distinct(in io.Reader) (all []*counted, err error) {
+	seen := map[string]*counted{}
+	size := 0
+	for r, err := range selinux.ReadAVC(in) {
+		if err != nil {
+			return nil, err
+		}
 		key := fmt.Sprint(r.Denied, r.Perms, r.Source, r.Target, r.Class, r.Permissive)
 		if r.Command != nil {
 			key += fmt.Sprint(*r.Command)
 		}
-		if v := seen[key]; v != nil {
-			v.Count++
+		if c := seen[key]; c != nil {
+			c.count++
 			continue
 		}
-		v := explainRecord(pol, r)
-		seen[key] = v
-		all = append(all, v)
-	}
-	if f.output == "json" {
-		return encodeList(p.out, all)
-	}
-	for i, v := range all {
-		if i > 0 {
-			fmt.Fprintln(p.out)
+		r.Source, r.Target, r.Class = strings.Clone(r.Source), strings.Clone(r.Target), strings.Clone(r.Class) // the line is let go of
+		for i := range r.Perms {
+			r.Perms[i] = strings.Clone(r.Perms[i])
 		}
-		v.write(p.out)
+		c := &counted{r, 1}
+		seen[key] = c
+		all = append(all, c)
+		if size += 1024 + len(key); size > maxDifferent {
+			return nil, fmt.Errorf("line %d: more than %d MiB of records differ: give the log in parts", r.Line, maxDifferent>>20)
+		}
+		fields := make(map[string]string, len(r.Fields))
+		for name, v := range r.Fields {
+			fields[strings.Clone(name)] = strings.Clone(v)
+			size += 100 + len(name) + len(v)
+		}
+		r.Fields = fields
 	}
-	return nil
+	return all, nil
 }
 
 // explainRecord answers for each permission of a record.
-func explainRecord(pol *selinux.Policy, r *selinux.Record) *avcView {
-	v := &avcView{SchemaVersion: "1", Line: r.Line, Count: 1, Denied: r.Denied, Source: r.Source, Target: r.Target, Class: r.Class, Permissions: r.Perms, Fields: r.Fields,
+func explainRecord(pol *selinux.Policy, r *counted) *avcView {
+	v := &avcView{SchemaVersion: "1", Line: r.Line, Count: r.count, Denied: r.Denied, Source: r.Source, Target: r.Target, Class: r.Class, Permissions: r.Perms, Fields: r.Fields,
 		Answers: []*whyView{}, Hidden: []string{}}
 	q := selinux.Question{Class: r.Class, Command: r.Command}
 	var err error
