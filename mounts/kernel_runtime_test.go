@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"syscallstory/from/node"
 	"syscallstory/from/pod"
 	"syscallstory/kernel"
+	"syscallstory/world"
 )
 
 // TestMain is the container's program too.
@@ -95,7 +97,8 @@ func TestKernelRuntime(t *testing.T) {
 		}
 		for _, service := range []string{"", "shared", "slave", "private"} {
 			for i := range propagations {
-				t.Run(fmt.Sprintf("%s/%s/%s", runtime, service, propagations[i].mode), func(t *testing.T) { l.compare(t, runtime, service, i) })
+				t.Run(fmt.Sprintf("%s/%s/%s", runtime, service, propagations[i].mode), func(t *testing.T) { l.compare(t, runtime, service, i, false) })
+				t.Run(fmt.Sprintf("%s/%s/%s/hostUsers: false", runtime, service, propagations[i].mode), func(t *testing.T) { l.compare(t, runtime, service, i, true) })
 			}
 		}
 	}
@@ -108,7 +111,7 @@ type launchPad struct {
 
 func newLaunchPad(t *testing.T, dir string) *launchPad {
 	l := &launchPad{dir: dir, data: dir + "/data", rootfs: dir + "/bundle/rootfs"}
-	for _, d := range []string{"/data", "/bundle/rootfs/proc", "/bundle/rootfs/dev", "/bundle/rootfs/sys", "/bundle/rootfs/data", "/merged", "/upper", "/work"} {
+	for _, d := range []string{"/data", "/shm", "/token", "/bundle/rootfs/proc", "/bundle/rootfs/dev", "/bundle/rootfs/sys", "/bundle/rootfs/data", "/merged", "/upper", "/work"} {
 		if err := os.MkdirAll(dir+d, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -118,6 +121,16 @@ func newLaunchPad(t *testing.T, dir string) *launchPad {
 	}
 	for _, d := range []string{"/outside", "/inside"} {
 		if err := os.Mkdir(l.data+d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for m, flags := range map[string]uintptr{"shm": unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC, "token": 0} { // as engine and kubelet mount them
+		if err := unix.Mount(m, dir+"/"+m, "tmpfs", flags, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"hosts", "hostname", "resolv.conf", "termination-log"} {
+		if err := os.WriteFile(dir+"/"+name, nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -142,13 +155,13 @@ func table(t *testing.T) []live.TableMount {
 }
 
 // foretell plans the container.
-func (l *launchPad) foretell(t *testing.T, runtime, service, mode string) (VolumeStory, string) {
+func (l *launchPad) foretell(t *testing.T, runtime, service, mode string, own bool) ([]VolumeStory, string) {
 	t.Helper()
 	privileged := ""
 	if mode == "Bidirectional" {
 		privileged = "    securityContext: {privileged: true}\n"
 	}
-	ws, err := pod.Parse("pod.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: app\n    image: app\n"+privileged+
+	ws, err := pod.Parse("pod.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostUsers: "+strconv.FormatBool(!own)+"\n  containers:\n  - name: app\n    image: app\n"+privileged+
 		"    volumeMounts: [{name: data, mountPath: /data, mountPropagation: "+mode+"}]\n  volumes: [{name: data, hostPath: {path: "+l.data+"}}]\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -165,17 +178,17 @@ func (l *launchPad) foretell(t *testing.T, runtime, service, mode string) (Volum
 		t.Fatal(err)
 	}
 	if len(m.Refused) > 0 {
-		return m.Volumes()[0], ""
+		return m.Volumes(), ""
 	}
 	ns, err := m.Named("web/app")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m.Volumes()[0], kindText(m.tree.Node(m.roots[ns].Mount))
+	return m.Volumes(), kindText(m.tree.Node(m.roots[ns].Mount))
 }
 
 // start runs the container below a service.
-func (l *launchPad) start(t *testing.T, runtime, service string, p int) (ask func(string) string) {
+func (l *launchPad) start(t *testing.T, runtime, service string, p int, own bool) (ask func(string) string) {
 	t.Helper()
 	bundle := filepath.Dir(l.rootfs)
 	spec := exec.Command(runtime, "spec")
@@ -199,9 +212,15 @@ func (l *launchPad) start(t *testing.T, runtime, service string, p int) (ask fun
 	process["capabilities"] = map[string]any{"bounding": caps, "effective": caps, "permitted": caps}
 	merged := l.dir + "/merged"
 	c["root"], c["ociVersion"] = map[string]any{"path": merged}, "1.0.2"
-	c["mounts"] = append(c["mounts"].([]any), map[string]any{"destination": "/data", "type": "bind", "source": l.data, "options": []string{"rbind", propagations[p].option}})
+	linux := c["linux"].(map[string]any)
+	l.likeContainerd(c, linux, p)
+	if own {
+		linux["namespaces"] = append(linux["namespaces"].([]any), map[string]any{"type": "user"})
+		ids := []any{map[string]any{"containerID": 0, "hostID": 0, "size": 65536}}
+		linux["uidMappings"], linux["gidMappings"] = ids, ids
+	}
 	if root := propagations[p].root; root != "" {
-		c["linux"].(map[string]any)["rootfsPropagation"] = root
+		linux["rootfsPropagation"] = root
 	}
 	if text, err = json.Marshal(c); err != nil {
 		t.Fatal(err)
@@ -260,6 +279,77 @@ func (l *launchPad) start(t *testing.T, runtime, service string, p int) (ask fun
 	}
 }
 
+// likeContainerd makes the mounts those that containerd asks for, but for the cgroups, which this machine may have in two versions.
+func (l *launchPad) likeContainerd(c, linux map[string]any, p int) {
+	mount := func(point, typ, source string, options ...string) any {
+		return map[string]any{"destination": point, "type": typ, "source": source, "options": options}
+	}
+	ro := "ro"
+	if propagations[p].mode == "Bidirectional" { // a privileged container
+		ro = "rw"
+		delete(linux, "maskedPaths")
+		delete(linux, "readonlyPaths")
+	} else {
+		linux["maskedPaths"] = []string{"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
+			"/sys/firmware", "/sys/devices/virtual/powercap"}
+		linux["readonlyPaths"] = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+	}
+	all := []any{mount("/proc", "proc", "proc", "nosuid", "noexec", "nodev"), mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+		mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"), mount("/dev/shm", "bind", l.dir+"/shm", "rbind", "rprivate"),
+		mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"), mount("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", ro), mount("/data", "bind", l.data, "rbind", propagations[p].option)}
+	for point, file := range map[string]string{"/etc/hosts": "hosts", "/etc/hostname": "hostname", "/etc/resolv.conf": "resolv.conf", "/dev/termination-log": "termination-log"} {
+		all = append(all, mount(point, "bind", l.dir+"/"+file, "rbind", "rprivate"))
+	}
+	c["mounts"] = append(all, mount("/var/run/secrets/kubernetes.io/serviceaccount", "bind", l.dir+"/token", "rbind", "rprivate", "ro"))
+}
+
+// same compares every mount of the container, but for the volume and the cgroups, with what was foretold of it.
+func same(t *testing.T, text string, all []VolumeStory) {
+	t.Helper()
+	lines, err := live.ParseMountTable("the container's", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := map[string]*live.TableMount{}
+	for i := range lines {
+		last[lines[i].Point] = &lines[i]
+	}
+	compared := 0
+	for i := range all {
+		s := &all[i]
+		m := last[s.Point]
+		if delete(last, s.Point); s.Point == "/data" || s.Point == "/sys/fs/cgroup" {
+			continue
+		}
+		if m == nil {
+			if s.Unsure == "" {
+				t.Errorf("%s is not mounted", s.Point)
+			}
+			continue
+		}
+		compared++
+		kind, _ := at(text, s.Point)
+		flags := s.Flags
+		typ, _, _ := strings.Cut(s.Filesystem, " ")
+		if s.Source != "" { // where this machine has it is another thing
+			typ = m.Type
+			flags, _, _ = strings.Cut(flags, ",")
+			m.Flags &= world.MountReadOnly
+		}
+		if m.Type != typ || m.Flags.String() != flags || kind != s.Propagation {
+			t.Errorf("%s is %s, %s, %s, want %s, %s, %s", s.Point, m.Type, m.Flags, kind, typ, flags, s.Propagation)
+		}
+	}
+	for point := range last {
+		if !strings.HasPrefix(point, "/sys/fs/cgroup") && !strings.HasPrefix(point, "/data/") {
+			t.Errorf("%s was not foretold", point)
+		}
+	}
+	if compared < 12 {
+		t.Errorf("%d mounts were compared", compared)
+	}
+}
+
 // at returns the line of a mount table for a mount point, with its optional fields.
 func at(text, point string) (kind string, there bool) {
 	for line := range strings.Lines(text) {
@@ -280,8 +370,9 @@ func at(text, point string) (kind string, there bool) {
 	return "", false
 }
 
-func (l *launchPad) compare(t *testing.T, runtime, service string, p int) {
-	want, root := l.foretell(t, runtime, service, propagations[p].mode)
+func (l *launchPad) compare(t *testing.T, runtime, service string, p int, own bool) {
+	all, root := l.foretell(t, runtime, service, propagations[p].mode, own)
+	want := all[0]
 	if want.Refused != "" {
 		needs := strings.Contains(want.Refused, "but it is not a shared")
 		if refused := service == "private" || service == "slave" && p == 2; !refused || !needs {
@@ -289,8 +380,9 @@ func (l *launchPad) compare(t *testing.T, runtime, service string, p int) {
 		}
 		return
 	}
-	ask := l.start(t, runtime, service, p)
+	ask := l.start(t, runtime, service, p, own)
 	text := ask("look")
+	same(t, text, all)
 	if kind, _ := at(text, "/"); kind != root {
 		t.Errorf("the container's root is %q, want %q", kind, root)
 	}
@@ -309,11 +401,11 @@ func (l *launchPad) compare(t *testing.T, runtime, service string, p int) {
 		t.Fatal(text)
 	}
 	defer unix.Unmount(l.data+"/inside", unix.MNT_DETACH)
-	own, err := os.ReadFile("/proc/self/mountinfo")
+	mine, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, seen := at(string(own), l.data+"/inside"); seen != want.Out {
+	if _, seen := at(string(mine), l.data+"/inside"); seen != want.Out {
 		t.Errorf("a mount of the container is seen by the host: %v, want %v", seen, want.Out)
 	}
 }

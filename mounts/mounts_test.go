@@ -4,6 +4,9 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,7 +81,7 @@ web/app /data rw private in=false out=false below=1 missing=1
 web/app /later rw slave in=true out=false below=2 missing=0
 web/app /keys ro private in=false out=false below=0 missing=0
 web/app /sub ro private in=false out=false below=0 missing=0
-web/csi /var/lib/kubelet rw shared in=true out=true below=2 missing=0`},
+web/csi /var/lib/kubelet rw shared in=true out=true below=3 missing=0`},
 		"kubelet alone": {planOf(t, webPod, "shared", "kubelet.service", "MountFlags=slave"), `
 web/app /data rw private in=false out=false below=1 missing=1
 web/app /later rw slave in=true out=false below=2 missing=0
@@ -90,11 +93,13 @@ web/app /data rw private in=false out=false below=1 missing=1
 web/app /later rw shared and slave in=true out=false below=2 missing=0
 web/app /keys ro private in=false out=false below=0 missing=0
 web/app /sub ro private in=false out=false below=0 missing=0
-web/csi /var/lib/kubelet rw shared and slave in=true out=false below=2 missing=0`},
+web/csi /var/lib/kubelet rw shared and slave in=true out=false below=3 missing=0`},
 	} {
 		var got strings.Builder
 		for _, v := range c.m.Volumes() {
-			got.WriteString("\n" + v.brief())
+			if v.By == "volumeMount" {
+				got.WriteString("\n" + v.brief())
+			}
 		}
 		if name == "containerd, PrivateTmp" { // rslave of what is shared and slave is a slave of its peers
 			c.want = strings.Replace(c.want, "/later rw shared and slave", "/later rw slave", 1)
@@ -114,6 +119,92 @@ web/csi /var/lib/kubelet rw shared and slave in=true out=false below=2 missing=0
 		if r := c.m.Refused; len(r) == 0 || r[0].Text != c.want {
 			t.Errorf("%s: %+v, want %s", name, r, c.want)
 		}
+	}
+}
+
+// TestOwn: what a container gets without being asked, with links of the image and of the node, and with a user namespace.
+func TestOwn(t *testing.T) {
+	dir := t.TempDir()
+	for _, d := range []string{"image/run", "image/var", "image/etc", "node/srv/data/deep", "node/outside"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, to := range map[string]string{"image/var/run": "../run", "image/opt": "/srv/opt", "node/data": "srv/data", "node/srv/data/here": "deep", "node/srv/data/back": "/srv/data/deep", "node/srv/data/out": "../../outside"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := `apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  hostUsers: %v
+  containers:
+  - name: app
+    image: app
+    volumeMounts:
+    - {name: data, mountPath: /opt/data}
+    - {name: data, mountPath: /sub, subPath: %s}
+    - {name: etc, mountPath: /etc}
+  volumes:
+  - {name: data, hostPath: {path: /data}}
+  - {name: etc, emptyDir: {}}
+`
+	n, err := node.Parse("node.yaml", []byte("engine: {name: containerd}\nmounts: [{mountPoint: /, fsType: ext4, propagation: shared}, {mountPoint: /dev, fsType: devtmpfs, options: [nosuid], propagation: shared}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := func(hostUsers bool, sub string) *Machine {
+		ws, err := pod.Parse("pod.yaml", []byte(fmt.Sprintf(text, hostUsers, sub)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := Plan(Setup{Node: n, Pods: ws, Options: pod.Options{Rootfs: dir + "/image", HostRoot: dir + "/node"}}, linux618)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	for _, hostUsers := range []bool{true, false} {
+		var got []string
+		for _, v := range plan(hostUsers, "here").Volumes() {
+			line := strings.Join([]string{v.Point, v.PointLink, v.Source, v.SourceLink, v.Filesystem, v.Flags, v.Propagation, v.By}, "|")
+			if v.IDMapped {
+				line += "|idmapped"
+			}
+			got = append(got, line)
+		}
+		all := strings.Join(got, "\n")
+		id := map[bool]string{true: "", false: "|idmapped"}[hostUsers]
+		for _, want := range []string{
+			"/srv/opt/data|/opt/data|/srv/data|/data|ext4 host:/|rw|private|volumeMount" + id,
+			"/sub||/srv/data/deep|/data/here|ext4 host:/|rw|private|volumeMount" + id,
+			"/etc/hosts||/var/lib/kubelet/pods/web/etc-hosts||ext4 host:/|rw|private|kubelet" + id,
+			"/run/secrets/kubernetes.io/serviceaccount||/var/lib/kubelet/pods/web/volumes/kubernetes.io~projected/kube-api-access||tmpfs the service account's token|ro|private|API server" + id,
+			"/dev/shm||/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes/web/shm||tmpfs|rw,nosuid,nodev,noexec|private|containerd",
+			"/proc/sys||||proc|ro,nosuid,nodev,noexec|private|runtime",
+			map[bool]string{true: "/proc/kcore||||tmpfs|rw,nosuid|private|runtime", false: "/dev/null||/dev/null||devtmpfs host:/dev|rw,nosuid|slave|runtime"}[hostUsers],
+		} {
+			if !slices.Contains(got, want) {
+				t.Errorf("hostUsers %v: no %q in\n%s", hostUsers, want, all)
+			}
+		}
+	}
+	if v := plan(true, "back").Volumes()[1]; v.Source != "/srv/data/deep" {
+		t.Errorf("an absolute link that stays in the volume: %+v", v)
+	}
+	if m := plan(true, "out"); len(m.Refused) != 1 || !strings.Contains(m.Refused[0].Text, `subpath "/outside" not within volume path "/srv/data"`) || m.Refused[0].Volume != "data" {
+		t.Errorf("a link that leaves the volume: %+v", m.Refused)
+	}
+	// A volume on /etc lies below the files that are mounted in it, whatever the order of the manifest.
+	m := plan(true, "here")
+	ns, err := m.Named("web/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, err := m.place(m.tree, ns, "/etc/hosts"); err != nil || !strings.HasSuffix(m.names.paths[at.Dentry], "/etc-hosts") {
+		t.Errorf("/etc/hosts is %q, %v", m.names.paths[at.Dentry], err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package mounts
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"syscallstory/from/systemd"
 	"syscallstory/kernel"
 	"syscallstory/mount"
+	"syscallstory/overlay"
 	"syscallstory/story"
 	"syscallstory/world"
 )
@@ -21,7 +23,8 @@ type Setup struct {
 	Node      *node.Node
 	Host      []live.TableMount // the host's mounts, where they are known better than Node knows them
 	Pods      []*pod.Workload
-	Container string // only this one
+	Container string      // only this one
+	Options   pod.Options // the files of image and node, where they are given: links in paths are followed
 }
 
 // Refused is a container that is not started.
@@ -32,12 +35,14 @@ type Refused struct {
 	At        *story.Place `json:"at"`
 }
 
-// volume is a volumeMount of a container with the mount that was made for it.
+// volume is a volumeMount of a container, or what it gets by itself, with the mount that was made for it.
 type volume struct {
 	pod.VolumeMount
-	ns int
-	id mount.ID // 0: the container was refused
-	in string   // web/app
+	made pod.Made
+	link string // the mount point as it is written, where links lead elsewhere
+	ns   int
+	id   mount.ID // 0: the container was refused
+	in   string   // web/app
 }
 
 // plan builds a Machine by the operations that systemd, kubelet, engine and runtime make.
@@ -137,10 +142,10 @@ func flags(options []string) (f world.MountFlags) {
 	return f
 }
 
-// space adds a copy of a namespace (clone with CLONE_NEWNS).
-func (p *plan) space(from int, name string) int {
+// space adds a copy of a namespace (clone with CLONE_NEWNS) that belongs to a user namespace.
+func (p *plan) space(from int, name string, owner world.UserNSID) int {
 	old := mount.NS(from + 1)
-	ns := p.tree.CopyNS(old, 0)
+	ns := p.tree.CopyNS(old, owner)
 	p.tables = append(p.tables, live.MountTable{Command: name})
 	p.roots = append(p.roots, p.tree.Copied(p.roots[from], old, ns))
 	return int(ns) - 1
@@ -161,7 +166,7 @@ func (p *plan) service(u *systemd.Unit) (int, error) {
 	case !n.Own:
 		return 0, nil
 	}
-	ns := p.space(0, u.Name)
+	ns := p.space(0, u.Name, 0)
 	p.services[u.Name] = ns
 	p.kind(ns, p.roots[ns], mount.Slave)
 	p.kind(ns, p.roots[ns], map[string]mount.Kind{"shared": mount.Shared, "slave": mount.Slave, "private": mount.Private}[n.Final])
@@ -195,6 +200,15 @@ func (p *plan) failed(what string, ns int, r mount.Refusal) error {
 
 // bind is mount --rbind.
 func (p *plan) bind(ns int, from, to string) (mount.ID, error) {
+	return p.loop(ns, from, to, true)
+}
+
+// bindOne is mount --bind.
+func (p *plan) bindOne(ns int, from, to string) (mount.ID, error) {
+	return p.loop(ns, from, to, false)
+}
+
+func (p *plan) loop(ns int, from, to string, recursive bool) (mount.ID, error) {
 	a, err := p.Machine.place(p.tree, ns, from)
 	if err != nil {
 		return 0, err
@@ -203,9 +217,9 @@ func (p *plan) bind(ns int, from, to string) (mount.ID, error) {
 	if err != nil {
 		return 0, err
 	}
-	id, r := p.tree.Bind(p.caller(ns), a, b, true)
+	id, r := p.tree.Bind(p.caller(ns), a, b, recursive)
 	if r.Errno != 0 {
-		return 0, p.failed("mount --rbind "+from+" "+to, ns, r)
+		return 0, p.failed(fmt.Sprintf("mount --bind of %s on %s", from, to), ns, r)
 	}
 	return id, nil
 }
@@ -213,11 +227,7 @@ func (p *plan) bind(ns int, from, to string) (mount.ID, error) {
 // container starts one, or says why the engine does not.
 func (p *plan) container(w *pod.Workload, c string) error {
 	name := w.Name + "/" + c
-	if w.UserNamespace() {
-		p.Notes = append(p.Notes, name+" is left out: hostUsers: false is not modelled here")
-		return nil
-	}
-	vols, err := w.VolumeMounts(c)
+	all, err := p.mounted(w, c)
 	if err != nil {
 		return err
 	}
@@ -228,36 +238,110 @@ func (p *plan) container(w *pod.Workload, c string) error {
 		}
 	}
 	kubelet, engine, runtime := ns[0], ns[1], ns[2]
-	for i := range vols {
-		if err := p.volume(kubelet, w.Name, &vols[i]); err != nil {
+	refuse := func(v *volume, text string) error {
+		at := v.At
+		p.Refused = append(p.Refused, Refused{Container: name, Volume: v.Volume, Text: text, At: &at})
+		for _, v := range all {
+			if v.in = name; v.made.Volume != 0 {
+				p.volumes = append(p.volumes, v)
+			}
+		}
+		return nil
+	}
+	for i := range all {
+		if v := &all[i]; v.made.Refused != "" {
+			return refuse(v, v.made.Refused)
+		}
+	}
+	for i := range all {
+		v, by := &all[i], kubelet
+		if v.made.Volume == 0 && v.made.By != "kubelet" && v.made.By != "API server" {
+			by = engine
+		}
+		if err := p.volume(by, w.Name, v); err != nil {
 			return err
 		}
 	}
-	for i := range vols {
-		if text := p.mayShare(engine, &vols[i]); text != "" {
-			at := vols[i].At
-			p.Refused = append(p.Refused, Refused{Container: name, Volume: vols[i].Volume, Text: text, At: &at})
-			for _, v := range vols {
-				p.volumes = append(p.volumes, volume{VolumeMount: v, in: name})
+	for i := range all {
+		if v := &all[i]; v.made.Volume != 0 {
+			if text := p.mayShare(engine, &v.VolumeMount); text != "" {
+				return refuse(v, text)
 			}
-			return nil
 		}
 	}
-	return p.run(engine, runtime, name, vols)
+	var owner world.UserNSID
+	if w.UserNamespace() {
+		owner = podUserNS
+	}
+	return p.run(engine, runtime, owner, name, all)
+}
+
+// podUserNS stands for the user namespace of a Pod with hostUsers: false: what counts for mounts is that it is not the host's.
+const podUserNS world.UserNSID = 1
+
+// mounted lists what is mounted in a container, with its volumes where links lead.
+func (p *plan) mounted(w *pod.Workload, c string) ([]volume, error) {
+	vols, err := w.VolumeMounts(c)
+	if err != nil {
+		return nil, err
+	}
+	o := p.s.Options
+	o.Container, o.Node = c, p.s.Node
+	if o.Merger == nil {
+		o.Merger = overlay.Merger{}
+	}
+	made, err := w.Mounted(o)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]volume, len(made))
+	for i, m := range made {
+		v := &out[i]
+		if m.Unsure {
+			p.note("masked paths, and /proc/sysrq-trigger, are mounted where the node's kernel has them, which is not known")
+		}
+		if v.made = m; m.Volume == 0 {
+			v.VolumeMount = pod.VolumeMount{Kind: m.Source, Base: m.Node, Host: m.Node, Made: m.FS, Point: m.Point, Propagation: "None", ReadOnly: m.Flags&world.MountReadOnly != 0}
+			continue
+		}
+		v.VolumeMount = vols[m.Volume-1]
+		if v.Point != m.Point {
+			v.link, v.Point = v.Point, m.Point
+		}
+		if m.Node == "" {
+			continue
+		}
+		if v.SubPath == "" {
+			v.Host = m.Node
+		}
+		v.Real = m.Node
+	}
+	p.unread(vols)
+	return out, nil
+}
+
+// unread notes whose links are not followed, as the files are not given.
+func (p *plan) unread(vols []pod.VolumeMount) {
+	if p.s.Options.Rootfs == "" {
+		p.note("the image's files are not given: a mount point that goes over a link of the image is shown as it is written (--rootfs DIR)")
+	}
+	if p.s.Options.HostRoot == "" && slices.ContainsFunc(vols, func(v pod.VolumeMount) bool { return v.Kind == "hostPath" }) {
+		p.note("the node's files are not given: a hostPath or a subPath that goes over a link is shown as it is written (--host-root DIR)")
+	}
 }
 
 // volume is what the kubelet mounts for a volume, and for a subPath of it.
-func (p *plan) volume(ns int, podName string, v *pod.VolumeMount) error {
+func (p *plan) volume(ns int, podName string, v *volume) error {
 	if key := podName + " " + v.Base; v.Made != "" && !p.made[key] {
 		p.made[key] = true
-		if _, err := p.new(ns, v.Base, live.TableMount{Type: v.Made, Source: v.Kind + " " + v.Volume}); err != nil {
+		if _, err := p.new(ns, v.Base, live.TableMount{Type: v.Made, Source: strings.TrimSpace(v.Kind + " " + v.Volume), Flags: v.made.Flags &^ world.MountReadOnly}); err != nil {
 			return err
 		}
 	}
 	if v.SubPath == "" {
 		return nil
 	}
-	_, err := p.bind(ns, path.Join(v.Base, v.SubPath), v.Host)
+	_, err := p.bindOne(ns, cmp.Or(v.Real, path.Join(v.Base, v.SubPath)), v.Host) // doBindSubPath: mounts below are not in it
 	return err
 }
 
@@ -282,7 +366,7 @@ func (p *plan) mayShare(ns int, v *pod.VolumeMount) string {
 }
 
 // run is what the runtime does: prepareRootfs in runc, and crun's likeness of it.
-func (p *plan) run(engine, runtime int, name string, vols []pod.VolumeMount) error {
+func (p *plan) run(engine, runtime int, owner world.UserNSID, name string, all []volume) error {
 	rootfs := map[string]string{"cri-o": "/var/lib/containers/storage/overlay/%s/merged", "docker": "/var/lib/docker/overlay2/%s/merged"}[p.engine()]
 	if rootfs == "" {
 		rootfs = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/%s/rootfs"
@@ -292,7 +376,7 @@ func (p *plan) run(engine, runtime int, name string, vols []pod.VolumeMount) err
 	if err != nil {
 		return err
 	}
-	ns := p.space(runtime, name)
+	ns := p.space(runtime, name, owner)
 	at, err := p.Machine.place(p.tree, ns, rootfs)
 	if err != nil {
 		return err
@@ -300,18 +384,18 @@ func (p *plan) run(engine, runtime int, name string, vols []pod.VolumeMount) err
 	if p.tree.Node(at.Mount).Origin != p.tree.Node(overlay).Origin {
 		p.Refused = append(p.Refused, Refused{Container: name, Text: fmt.Sprintf("the runtime, in the mount namespace of %s, does not see the root filesystem that was mounted at %s in that of %s", p.tables[runtime].Command, rootfs, p.tables[engine].Command)})
 	}
-	crun := p.s.Node != nil && p.s.Node.Runtime.Name == "crun"
-	all, asked := mount.Slave, false // runc's default, before the container has its root
-	for _, v := range vols {
-		asked = asked || v.Propagation != "None"
-		if v.Propagation == "Bidirectional" {
-			all = mount.Shared
+	crun := p.crun()
+	whole, asked := mount.Slave, false // runc's default, before the container has its root
+	for i := range all {
+		asked = asked || all[i].Propagation != "None"
+		if all[i].Propagation == "Bidirectional" {
+			whole = mount.Shared
 		}
 	}
 	if !asked && crun {
-		all = mount.Private
+		whole = mount.Private
 	}
-	p.kind(ns, p.roots[ns], all)
+	p.kind(ns, p.roots[ns], whole)
 	if crun || p.tree.Shared(at.Mount) { // make_parent_mount_private, rootfsParentMountPrivate
 		p.tree.ChangeKind(p.caller(ns), world.Path{Mount: at.Mount, Dentry: p.tree.Node(at.Mount).Root}, mount.Private, false)
 	}
@@ -319,30 +403,88 @@ func (p *plan) run(engine, runtime int, name string, vols []pod.VolumeMount) err
 	if err != nil {
 		return err
 	}
-	order := make([]int, len(vols))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return strings.Count(vols[a].Point, "/") - strings.Count(vols[b].Point, "/") })
-	made := make([]volume, len(vols))
-	for _, i := range order {
-		if made[i], err = p.mountVolume(ns, rootfs, &vols[i]); err != nil {
+	for i := range all {
+		v := &all[i]
+		switch v.in, v.ns = name, ns; {
+		case v.made.Point == "/":
+			v.id = root
+		case v.made.Volume != 0 || v.made.By != runtimeWord && v.Host != "":
+			v.id, err = p.mountVolume(runtime, ns, rootfs, v)
+		default:
+			v.id, err = p.own(ns, rootfs, &v.made)
+		}
+		if err != nil {
 			return err
 		}
-		made[i].in = name
 	}
-	p.volumes = append(p.volumes, made...)
-	if !crun {
-		p.olderRunc()
-	}
-	return p.pivot(ns, root, all, asked && crun)
+	p.volumes = append(p.volumes, all...)
+	p.measured(crun)
+	return p.pivot(ns, root, whole, asked && crun)
 }
 
-// olderRunc notes that the root of a container is made as runc 1.1 makes it. Later releases make it private, and those with
-// opencontainers/runc#4724 and #5200 apply rootfsPropagation to it, as crun does. Volumes are the same in all of them.
-func (p *plan) olderRunc() {
-	const text = "the propagation of a container's own root is that of runc 1.1, later releases differ; volumes are the same in all"
-	if (p.s.Node == nil || !strings.HasPrefix(p.s.Node.Runtime.Version, "1.1.")) && !slices.Contains(p.Notes, text) {
+// runtimeWord is pod.Made's word for what the runtime mounts.
+const runtimeWord = "runtime"
+
+// own is what the runtime mounts in every container: a filesystem, a place of the container's own that is shown once more (read-only and
+// masked paths), or a device of the host, which cannot be made in a user namespace.
+func (p *plan) own(ns int, rootfs string, m *pod.Made) (mount.ID, error) {
+	crun, from, inside, flags := p.crun(), m.Node, m.Inside, m.Flags
+	if crun && inside == "/dev/null" { // it takes the host's
+		from, inside = inside, ""
+	}
+	if inside != "" {
+		from = path.Join(rootfs, inside)
+	}
+	if from == "" {
+		return p.new(ns, path.Join(rootfs, m.Point), live.TableMount{Type: m.Type, Source: m.Source, Flags: flags})
+	}
+	source, err := p.Machine.place(p.tree, ns, from)
+	if err != nil {
+		return 0, err
+	}
+	id, err := p.bindOne(ns, from, path.Join(rootfs, m.Point))
+	if err != nil {
+		return 0, err
+	}
+	n := p.tree.Node(id)
+	switch {
+	case inside != "":
+		p.mounts[id] = p.detail(p.tree, source.Mount)
+		flags = n.Flags | m.Flags&world.MountReadOnly
+		if crun { // 1.8.1: what the mount had is not kept
+			flags &= world.MountReadOnly
+		}
+	case p.detail(p.tree, id) == p.detail(p.tree, p.roots[ns].Mount): // the node's /dev is not among the mounts that are given
+		p.mounts[id] = &live.TableMount{Type: "devtmpfs", Source: "host:" + from, Root: "/", Flags: flags}
+	default:
+		flags = n.Flags
+	}
+	if crun && m.Inside == "/dev/null" {
+		flags |= world.MountReadOnly
+	}
+	p.tree.PutFlags(id, flags, n.Atime)
+	if crun && m.Inside == "" {
+		p.kind(ns, world.Path{Mount: id, Dentry: n.Root}, mount.Private)
+	}
+	return id, nil
+}
+
+func (p *plan) crun() bool { return p.s.Node != nil && p.s.Node.Runtime.Name == "crun" }
+
+// measured notes with which releases of the runtimes the plan was compared. The root of a container is made as runc 1.1 makes it: later releases make it
+// private, and those with opencontainers/runc#4724 and #5200 apply rootfsPropagation to it, as crun does.
+func (p *plan) measured(crun bool) {
+	as, text := "1.1.", "the propagation of a container's own root is that of runc 1.1, later releases differ; volumes are the same in all"
+	if crun {
+		as, text = "1.8.", "the flags of read-only and masked paths are those of crun 1.8, other releases may differ"
+	}
+	if p.s.Node == nil || !strings.HasPrefix(p.s.Node.Runtime.Version, as) {
+		p.note(text)
+	}
+}
+
+func (p *plan) note(text string) {
+	if !slices.Contains(p.Notes, text) {
 		p.Notes = append(p.Notes, text)
 	}
 }
@@ -354,19 +496,45 @@ func (p *plan) engine() string {
 	return p.s.Node.Engine.Name
 }
 
-// mountVolume binds a volume below the container's root, with its flags and its propagation.
-func (p *plan) mountVolume(ns int, rootfs string, v *pod.VolumeMount) (volume, error) {
-	out := volume{VolumeMount: *v, ns: ns}
-	var err error
-	if out.id, err = p.bind(ns, v.Host, path.Join(rootfs, v.Point)); err != nil {
-		return out, err
+// mountVolume binds a volume, or a file of kubelet or engine, below the container's root, with its flags and its propagation.
+func (p *plan) mountVolume(runtime, ns int, rootfs string, v *volume) (mount.ID, error) {
+	from := ns
+	if p.crun() && p.tree.Owner(mount.NS(ns+1)) != 0 { // crun takes it before it leaves the host's user namespace, runc in the container's mount namespace
+		from = runtime
 	}
-	at := world.Path{Mount: out.id, Dentry: p.tree.Node(out.id).Root}
+	id, err := p.carry(from, ns, v.Host, path.Join(rootfs, v.Point))
+	if err != nil {
+		return 0, err
+	}
+	at := world.Path{Mount: id, Dentry: p.tree.Node(id).Root}
 	p.kind(ns, at, map[string]mount.Kind{"None": mount.Private, "HostToContainer": mount.Slave, "Bidirectional": mount.Shared}[v.Propagation])
 	if v.ReadOnly || slices.Contains([]string{"configMap", "secret", "projected", "downwardAPI"}, v.Kind) {
-		p.readOnly(out.id, v.Recursive)
+		p.readOnly(id, v.Recursive)
 	}
-	return out, nil
+	return id, nil
+}
+
+// carry is mount --rbind of what another namespace has (open_tree there, move_mount here).
+func (p *plan) carry(from, ns int, source, to string) (mount.ID, error) {
+	if from == ns {
+		return p.bind(ns, source, to)
+	}
+	a, err := p.Machine.place(p.tree, from, source)
+	if err != nil {
+		return 0, err
+	}
+	b, err := p.Machine.place(p.tree, ns, to)
+	if err != nil {
+		return 0, err
+	}
+	_, id, r := p.tree.OpenTree(p.caller(from), a, true)
+	if r.Errno != 0 {
+		return 0, p.failed("open_tree of "+source, from, r)
+	}
+	if r := p.tree.Move(p.caller(ns), world.Path{Mount: id, Dentry: p.tree.Node(id).Root}, b, false); r.Errno != 0 {
+		return 0, p.failed("move_mount to "+to, ns, r)
+	}
+	return id, nil
 }
 
 func (p *plan) readOnly(id mount.ID, recursive bool) {

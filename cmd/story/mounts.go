@@ -35,6 +35,8 @@ func (s *scene) flags(f *pflag.FlagSet) {
 	f.StringVarP(&s.pod, "pod", "p", "", "only this Pod or workload of the file")
 	f.StringVarP(&s.container, "container", "c", "", "only this container")
 	f.StringVar(&s.node, "node", "", "the node's mounts and engine: a file, or local for this machine")
+	f.StringVar(&s.rootfs, "rootfs", "", "with -f: the image's files, whose links mount points follow: a directory, or embedded for a tiny built-in one")
+	f.StringVar(&s.hostRoot, "host-root", "", "with -f: the host's files, whose links hostPaths and subPaths follow: a directory")
 	f.StringArrayVar(&s.tables, "mountinfo", nil, "instead of this machine: mountinfo files of processes of one machine; more than once")
 	f.StringVar(&s.kernel, "kernel", "", "kernel release, as 6.18, where it is not this machine's or the node's")
 	f.StringArrayVar(&s.units, "unit", nil, "unit file, or drop-in, of the node's containerd.service, kubelet.service and the like; more than once")
@@ -119,7 +121,7 @@ func (p *program) planned(s *scene) (*mounts.Machine, error) {
 		if err != nil {
 			return nil, err
 		}
-		setup.Node, setup.Pods = o.Node, ws
+		setup.Node, setup.Pods, setup.Options = o.Node, ws, o
 		if s.pod != "" {
 			w, err := s.workload(s.name(), ws)
 			if err != nil {

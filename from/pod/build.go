@@ -34,10 +34,22 @@ type builder struct {
 	root   world.MountID
 	passwd *users
 	files  world.Fact[string] // SELinux: the context of the container's files
+
+	pending []pending // mounts of files and volumes, in the order in which they are listed
+	made    []Made
+	refused string // why the kubelet refuses the volumeMount that is looked at
 }
 
 // World builds the world of the first process of a container.
 func (w *Workload) World(o Options) (*world.World, error) {
+	b, err := w.build(o)
+	if err != nil {
+		return nil, err
+	}
+	return b.World, nil
+}
+
+func (w *Workload) build(o Options) (*builder, error) {
 	c, cpath, err := w.Container(o.Container)
 	if err != nil {
 		return nil, err
@@ -60,7 +72,7 @@ func (w *Workload) World(o Options) (*world.World, error) {
 			return nil, err
 		}
 	}
-	return b.World, nil
+	return b, nil
 }
 
 func (b *builder) field(name string) story.Origin { return b.Add(b.p.at(name)) }

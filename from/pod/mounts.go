@@ -32,6 +32,7 @@ const embeddedSpec = `/set uid=0 gid=0
 type pending struct {
 	point string
 	world.Mount
+	made Made
 }
 
 const (
@@ -76,6 +77,7 @@ func (b *builder) rootfs() error {
 	}
 	b.MountNS = []world.MountNS{{Name: "container", Owner: b.Task.Cred.UserNS}}
 	b.root = b.Attach(world.Path{}, m)
+	b.make(b.root, Made{By: runtime})
 	b.MountNS[0].Root = b.root
 	b.Task.Root = world.Path{Mount: b.root, Dentry: b.FS.SB(ov).Root}
 	b.Task.Cwd = b.Task.Root
@@ -115,7 +117,7 @@ func (b *builder) flagsOf(m *world.Mount, hm *node.Mount) {
 func (b *builder) system() error {
 	at := b.Text("the runtime's mounts in every container")
 	ns := b.Task.Cred.UserNS
-	mountAt := func(p world.Path, point, typ string, flags world.MountFlags, sbFlags world.SBFlags, root world.Inode) world.DentryID {
+	mountAt := func(p world.Path, point, typ string, flags world.MountFlags, sbFlags world.SBFlags, root world.Inode, made Made) world.DentryID {
 		sb := world.SB{Type: typ, Name: typ, At: at, FlagsAt: at, UserNS: ns, Flags: sbFlags, Contexts: b.unlabelled()}
 		if typ == "tmpfs" || typ == "mqueue" || typ == "devpts" { // runc and crun mount them with the label
 			sb.Contexts = b.labelled()
@@ -125,14 +127,11 @@ func (b *builder) system() error {
 		if ns != 0 {
 			b.FS.SB(id).Flags |= world.SBNoDev
 		}
-		b.Attach(p, m)
+		b.make(b.Attach(p, m), made)
 		return m.Root
 	}
 	mount := func(point, typ string, flags world.MountFlags, sbFlags world.SBFlags, root world.Inode) world.DentryID {
-		return mountAt(b.mountpoint(point, true), point, typ, flags, sbFlags, root)
-	}
-	closed := func(point string) { // a directory that the runtime hides behind an empty one, if the kernel has it
-		mountAt(b.maybe(point), point, "tmpfs", world.MountReadOnly, 0, b.knownDir(0o755, at))
+		return mountAt(b.mountpoint(point, true), point, typ, flags, sbFlags, root, Made{By: runtime})
 	}
 	open := func(name string) world.Inode {
 		return world.Inode{Mode: world.TypeDir | 0o555, Known: world.KnownType | world.KnownPerm | world.KnownACL | world.KnownAttr,
@@ -148,34 +147,31 @@ func (b *builder) system() error {
 	if b.privileged() {
 		ro = 0
 	}
-	masked := !b.privileged() && (b.sc.ProcMount == nil || *b.sc.ProcMount == "Default")
-	if masked {
-		roAt := b.Text("the runtime's list of read-only paths")
-		for _, name := range []string{"bus", "fs", "irq", "sys", "sysrq-trigger"} {
-			ino := open("/proc/" + name)
-			if name == "sysrq-trigger" {
-				ino.Mode = world.TypeReg | 0o200
-			}
-			ino.Known |= world.KnownOwner
-			d := b.FS.Add(proc, name, ino)
-			b.Attach(b.mountpoint("/proc/"+name, true), world.Mount{SB: b.FS.I(proc).SB, Root: d, Flags: locked | world.MountReadOnly, Point: "/proc/" + name, Source: "proc",
-				Origin: roAt, Why: roAt, FlagsAt: map[world.MountFlags]story.Origin{world.MountReadOnly: roAt}})
-		}
-		null := b.FS.NewSB(world.SB{Type: "devtmpfs", Name: "the host's /dev", At: at, FlagsAt: at}, b.device(1, 3, at))
-		for _, name := range []string{"interrupts", "kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug"} {
-			b.Attach(b.maybe("/proc/"+name), world.Mount{SB: null, Root: b.FS.SB(null).Root, Flags: noSuid, Point: "/proc/" + name, Source: "/dev/null", Origin: at, Why: at})
-		}
-		for _, name := range []string{"/proc/asound", "/proc/acpi", "/proc/scsi"} {
-			closed(name)
-		}
-	}
 	b.dev(mount, at)
 	mount("/sys", "sysfs", locked|ro, world.SBNoExec, open("/sys"))
 	mount("/sys/fs/cgroup", "cgroup2", locked|ro, 0, open("/sys/fs/cgroup"))
-	if masked {
-		for _, name := range []string{"/sys/firmware", "/sys/devices/virtual/powercap"} {
-			closed(name)
+	if b.privileged() || b.sc.ProcMount != nil && *b.sc.ProcMount != "Default" {
+		return nil
+	}
+	roAt := b.Text("the runtime's list of read-only paths")
+	for _, name := range []string{"bus", "fs", "irq", "sys", "sysrq-trigger"} {
+		ino := open("/proc/" + name)
+		if name == "sysrq-trigger" {
+			ino.Mode = world.TypeReg | 0o200
 		}
+		ino.Known |= world.KnownOwner
+		d := b.FS.Add(proc, name, ino)
+		b.make(b.Attach(b.mountpoint("/proc/"+name, true), world.Mount{SB: b.FS.I(proc).SB, Root: d, Flags: locked | world.MountReadOnly, Point: "/proc/" + name, Source: "proc",
+			Origin: roAt, Why: roAt, FlagsAt: map[world.MountFlags]story.Origin{world.MountReadOnly: roAt}}), Made{By: runtime, Inside: "/proc/" + name, Unsure: name == "sysrq-trigger"})
+	}
+	null, _, _ := b.Resolve(b.Task.Root, b.Task.Root, "/dev/null")
+	for _, name := range []string{"interrupts", "kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug"} {
+		p, sure := b.maybe("/proc/" + name)
+		b.make(b.Attach(p, world.Mount{SB: b.FS.I(null.Dentry).SB, Root: null.Dentry, Flags: b.Mounts[null.Mount].Flags, Point: "/proc/" + name, Source: "/dev/null", Origin: at, Why: at}), Made{By: runtime, Inside: "/dev/null", Unsure: !sure})
+	}
+	for _, name := range []string{"/proc/asound", "/proc/acpi", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"} { // hidden behind an empty one
+		p, sure := b.maybe(name)
+		mountAt(p, name, "tmpfs", world.MountReadOnly, 0, b.knownDir(0o755, at), Made{By: runtime, Unsure: !sure})
 	}
 	return nil
 }
@@ -208,7 +204,8 @@ func (b *builder) dev(mount func(string, string, world.MountFlags, world.SBFlags
 		// In a user namespace no node can be made: the host's are bound.
 		b.FS.Add(dev, d.name, world.Inode{Mode: world.TypeReg | 0o644, Known: world.KnownAll, At: at})
 		id := b.FS.NewSB(world.SB{Type: "devtmpfs", Name: "the host's /dev", At: at, FlagsAt: at}, ino)
-		b.Attach(b.mountpoint("/dev/"+d.name, false), world.Mount{SB: id, Root: b.FS.SB(id).Root, Flags: noSuid | world.MountNoExec, Point: "/dev/" + d.name, Source: "host:/dev/" + d.name, Origin: at, Why: at})
+		b.make(b.Attach(b.mountpoint("/dev/"+d.name, false), world.Mount{SB: id, Root: b.FS.SB(id).Root, Flags: noSuid | world.MountNoExec, Point: "/dev/" + d.name, Source: "host:/dev/" + d.name, Origin: at, Why: at}),
+			Made{By: runtime, Node: "/dev/" + d.name})
 	}
 	for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2", "core": "/proc/kcore", "ptmx": "pts/ptmx"} {
 		b.FS.Add(dev, name, world.Inode{Mode: world.TypeLink | 0o777, Known: world.KnownAll, Link: to, At: at})
@@ -226,6 +223,11 @@ func (b *builder) dev(mount func(string, string, world.MountFlags, world.SBFlags
 		shm.Whole, shm.At = false, b.Miss("the host's /dev/shm is not known", "")
 	}
 	mount("/dev/shm", "tmpfs", locked, 0, shm)
+	made := &b.made[len(b.made)-1]
+	made.By, made.Node, made.FS = strings.TrimPrefix(b.engineName(), "the "), b.sandbox()+"/shm", "tmpfs"
+	if b.p.Spec.HostIPC {
+		made.Node, made.FS = "/dev/shm", ""
+	}
 	mount("/dev/mqueue", "mqueue", locked, 0, b.knownDir(0o1777, at))
 }
 
@@ -251,11 +253,11 @@ func (b *builder) kubelet() error {
 			m.Unsure &^= world.MountReadOnly
 			m.FlagsAt[world.MountReadOnly] = b.field(b.scField("readOnlyRootFilesystem"))
 		}
-		own = append(own, pending{point, m})
+		own = append(own, pending{point, m, Made{By: strings.TrimPrefix(who, "the "), Node: b.ownFile(who, point)}})
 	}
 	file("/etc/hosts", "the kubelet", 0o644, false)
-	file("/etc/hostname", "containerd", 0o644, ro)
-	file("/etc/resolv.conf", "containerd", 0o644, ro)
+	file("/etc/hostname", b.engineName(), 0o644, ro)
+	file("/etc/resolv.conf", b.engineName(), 0o644, ro)
 	log := b.c.TerminationMessagePath
 	if log == "" {
 		log = "/dev/termination-log"
@@ -264,7 +266,7 @@ func (b *builder) kubelet() error {
 	if auto := b.p.Spec.AutomountServiceAccountToken; auto == nil || *auto {
 		own = append(own, b.token())
 	}
-	b.attach(own)
+	b.pending = own
 	return nil
 }
 
@@ -286,7 +288,7 @@ func (b *builder) token() pending {
 		b.FS.Add(data, name, ino)
 		b.FS.Add(d, name, b.link("..data/"+name, at))
 	}
-	return pending{point, world.Mount{Label: b.files, SB: id, Root: d, Flags: world.MountReadOnly, Source: "the service account's token", Origin: at, Why: at, IDMap: b.Task.Cred.UserNS,
+	return pending{point: point, made: Made{By: "API server", Node: b.p.dir() + "/volumes/kubernetes.io~projected/kube-api-access", FS: "tmpfs"}, Mount: world.Mount{Label: b.files, SB: id, Root: d, Flags: world.MountReadOnly, Source: "the service account's token", Origin: at, Why: at, IDMap: b.Task.Cred.UserNS,
 		FlagsAt: map[world.MountFlags]story.Origin{world.MountReadOnly: at}}}
 }
 
@@ -300,8 +302,9 @@ func (b *builder) attach(all []pending) {
 		if ino, src := b.FS.I(at.Dentry), b.FS.I(p.Root); ino.Known&src.Known&world.KnownType != 0 && ino.Is(world.TypeDir) != src.Is(world.TypeDir) {
 			b.Refusals = append(b.Refusals, world.Refusal{Code: story.VolumeMountRefused, Outcome: story.Deny, At: p.Origin,
 				Facts: [3]string{fmt.Sprintf("the runtime cannot mount %s on %s: one is a directory, the other is not", p.Source, p.point)}})
+			p.made.Refused = b.Refusals[len(b.Refusals)-1].Facts[0]
 		}
-		b.Attach(at, p.Mount)
+		b.make(b.Attach(at, p.Mount), p.made)
 	}
 }
 
@@ -338,10 +341,16 @@ func (b *builder) mountpoint(p string, dir bool) world.Path {
 	}
 }
 
-// maybe returns the place of a mount point that is left out where the kernel does not have it.
-func (b *builder) maybe(p string) world.Path {
-	at, _, _ := b.Resolve(b.Task.Root, b.Task.Root, p)
-	return at
+// maybe returns the place of a mount point that is left out where the kernel does not have it, and whether it is known to be there.
+func (b *builder) maybe(p string) (world.Path, bool) {
+	at, rest, st := b.Resolve(b.Task.Root, b.Task.Root, p)
+	for name := range strings.SplitSeq(rest, "/") {
+		if name != "" { // nor is it known what leads there
+			at.Dentry = b.FS.Add(at.Dentry, name, world.Inode{At: b.FS.I(at.Dentry).At})
+			b.FS.D(at.Dentry).Phantom = true
+		}
+	}
+	return at, st == world.Present
 }
 
 // rest fills in what every container has.

@@ -17,6 +17,7 @@ type VolumeMount struct {
 	Made         string // type of the filesystem that the kubelet mounts there; empty: it mounts none, unknown: only the node knows
 	Host         string // what is bound: Base, or the kubelet's bind of a subPath
 	SubPath      string
+	Real         string // what Base and SubPath lead to on the node, links followed; empty: the node's files are not given
 	Point        string
 	ReadOnly     bool
 	Recursive    bool   // read-only for the mounts below too
@@ -58,7 +59,7 @@ func (w *Workload) VolumeMounts(container string) ([]VolumeMount, error) {
 		v := &w.Spec.Volumes[b.volumeOf(vm.Name)]
 		m := VolumeMount{Volume: v.Name, Point: path.Clean(vm.MountPath), ReadOnly: vm.ReadOnly, Propagation: string(propagationOf(vm)), At: w.at(fmt.Sprintf("%s.volumeMounts[%d].mountPath", cpath, i))}
 		m.Recursive = vm.ReadOnly && vm.RecursiveReadOnly != nil && *vm.RecursiveReadOnly != corev1.RecursiveReadOnlyDisabled
-		dir := "/var/lib/kubelet/pods/" + w.Name
+		dir := w.dir()
 		m.Kind, m.Base, m.Made = placed(v, dir)
 		m.Host = m.Base
 		if m.SubPath = vm.SubPath; vm.SubPathExpr != "" {

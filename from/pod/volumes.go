@@ -25,13 +25,15 @@ func (b *builder) volumes() error {
 		vm := &b.c.VolumeMounts[i]
 		at := fmt.Sprintf("%s.volumeMounts[%d]", b.path, i)
 		k := b.volumeOf(vm.Name)
+		b.refused = ""
 		ms, err := b.volume(vm, at, &b.p.Spec.Volumes[k], fmt.Sprintf("%s.volumes[%d]", b.p.Path, k))
 		if err != nil {
 			return err
 		}
+		ms[0].made = Made{Volume: i + 1, Refused: b.refused, Node: b.onNode(&b.p.Spec.Volumes[k], &ms[0].Mount)}
 		all = append(all, ms...)
 	}
-	b.attach(all)
+	b.attach(append(all, b.pending...))
 	return nil
 }
 
@@ -72,7 +74,7 @@ func (b *builder) volume(vm *corev1.VolumeMount, at string, v *corev1.Volume, va
 		m.Root = b.FS.SB(m.SB).Root
 	}
 	if vm.SubPath != "" || vm.SubPathExpr != "" {
-		b.subPath(&m, vm, at)
+		b.subPath(&m, vm, v, at)
 		below = nil
 	}
 	if vm.ReadOnly {
@@ -86,7 +88,7 @@ func (b *builder) volume(vm *corev1.VolumeMount, at string, v *corev1.Volume, va
 	for i := range below {
 		below[i].point = path.Join(point, below[i].point)
 	}
-	return append([]pending{{point, m}}, below...), nil
+	return append([]pending{{point: point, Mount: m}}, below...), nil
 }
 
 // opaque mounts a filesystem of which nothing is known.
@@ -356,7 +358,7 @@ func (b *builder) hostMounts(vm *corev1.VolumeMount, src, at string) ([]pending,
 			m.Flags |= world.MountReadOnly
 			m.FlagsAt[world.MountReadOnly] = b.Text("recursiveReadOnly of volumeMount " + vm.Name)
 		}
-		out = append(out, pending{rel, m})
+		out = append(out, pending{point: rel, Mount: m})
 	}
 	return out, nil
 }
@@ -379,7 +381,7 @@ func (b *builder) typeCheck(h *corev1.HostPathVolumeSource, vat string, ino worl
 }
 
 // subPath replaces a mount's root by what a subPath of the volume leads to; the kubelet makes what is missing.
-func (b *builder) subPath(m *world.Mount, vm *corev1.VolumeMount, at string) {
+func (b *builder) subPath(m *world.Mount, vm *corev1.VolumeMount, v *corev1.Volume, at string) {
 	sub, at := vm.SubPath, at+".subPath"
 	if vm.SubPathExpr != "" {
 		at += "Expr"
@@ -391,7 +393,8 @@ func (b *builder) subPath(m *world.Mount, vm *corev1.VolumeMount, at string) {
 	}
 	m.Origin = b.field(at)
 	m.Source += ", subPath " + sub
-	perm := b.FS.I(m.Root).Mode & 0o777
+	base := m.Root
+	perm := b.FS.I(base).Mode & 0o777
 	parts := strings.Split(path.Clean(sub), "/")
 	for n := 0; len(parts) > 0; {
 		name := parts[0]
@@ -409,6 +412,9 @@ func (b *builder) subPath(m *world.Mount, vm *corev1.VolumeMount, at string) {
 			d = b.FS.Add(m.Root, name, made)
 		case b.FS.I(d).Is(world.TypeLink):
 			to := b.FS.I(d).Link
+			if v.HostPath != nil && b.o.HostRoot != "" && b.linked(m, base, sub) {
+				return
+			}
 			if n++; n > 40 || path.IsAbs(to) || strings.Contains("/"+to+"/", "/../") {
 				b.opaque(m, m.Source, b.Miss("subPath "+sub+" goes over a link to "+to+", which may leave the volume: then the kubelet refuses it", "a subPath without links"))
 				b.Refusals = append(b.Refusals, world.Refusal{Code: story.VolumeMountRefused, Outcome: story.Unknown, At: m.Why, Facts: [3]string{"subPath " + sub + " goes over a link to " + to}})
@@ -419,6 +425,24 @@ func (b *builder) subPath(m *world.Mount, vm *corev1.VolumeMount, at string) {
 		}
 		m.Root = d
 	}
+}
+
+// linked is the kubelet's doBindSubPath where the host's files are known: it follows links as the host does, and refuses what leads out
+// of the volume. It returns false where the path does not end: what the kubelet does then is not modelled.
+func (b *builder) linked(m *world.Mount, base world.DentryID, sub string) bool {
+	root := world.Path{Dentry: b.FS.SB(b.FS.I(base).SB).Root}
+	volume := b.FS.Path(base)
+	found, _, st := b.Resolve(root, root, path.Join(volume, sub))
+	if st != world.Present {
+		return false
+	}
+	real := b.FS.Path(found.Dentry)
+	if m.Root = found.Dentry; real == volume || strings.HasPrefix(real, strings.TrimSuffix(volume, "/")+"/") {
+		return true
+	}
+	b.refused = fmt.Sprintf("the kubelet refuses subPath %s, which leads over a link to %s of the node: subpath %q not within volume path %q", sub, real, real, volume)
+	b.Refusals = append(b.Refusals, world.Refusal{Code: story.VolumeMountRefused, Outcome: story.Deny, At: m.Origin, Facts: [3]string{b.refused}})
+	return true
 }
 
 // expand replaces $(NAME) by the container's environment; missing is a name whose value is not known.
