@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ import (
 // layerFlags name an overlay: one that is mounted, directories, or an image.
 type layerFlags struct {
 	pid        int
+	wanted     live.Wanted
 	at         string
 	upper      string
 	lower      []string
@@ -34,7 +36,10 @@ type layerFlags struct {
 
 func (f *layerFlags) flags(s *pflag.FlagSet) {
 	s.IntVar(&f.pid, "pid", 0, "a process: the overlay that it has as /, or at --at")
-	s.StringVar(&f.at, "at", "", "where the overlay is mounted; without --pid as this process sees it")
+	s.StringVarP(&f.wanted.Container, "container", "c", "", "a container that runs here: its id, the beginning of it, or its name; instead of --pid")
+	s.StringVarP(&f.wanted.Pod, "pod", "p", "", "the Pod that it is in")
+	s.StringVarP(&f.wanted.Namespace, "namespace", "n", "", "the Pod's namespace, where several have one of that name")
+	s.StringVar(&f.at, "at", "", "where the overlay is mounted; without a process or container as this process sees it")
 	s.StringSliceVar(&f.lower, "lower", nil, "a lower layer's directory, the top one first; may be given several times")
 	s.StringSliceVar(&f.data, "data", nil, "a layer of data only")
 	s.StringVar(&f.upper, "upper", "", "the upper layer's directory")
@@ -67,17 +72,8 @@ type opened struct {
 
 // open opens the layers. topIsUpper: an image's top layer stands for the upper one.
 func (f *layerFlags) open(topIsUpper bool) (*opened, error) {
-	if f.output != "text" && f.output != "json" {
-		return nil, fmt.Errorf("-o %s: text and json exist", f.output)
-	}
-	n := 0
-	for _, given := range []bool{f.pid != 0 || f.at != "", len(f.lower) > 0 || f.upper != "", f.image != ""} {
-		if given {
-			n++
-		}
-	}
-	if n != 1 {
-		return nil, errors.New("name one overlay: --pid or --at for one that is mounted, --lower and --upper for directories, or --image")
+	if err := f.check(); err != nil {
+		return nil, err
 	}
 	if f.image != "" {
 		return f.openImage(topIsUpper)
@@ -97,6 +93,9 @@ func (f *layerFlags) open(topIsUpper bool) (*opened, error) {
 		return nil, errors.New("an overlay has at least one lower layer: --lower")
 	}
 	add := func(kind, dir string) (stack.Layer, error) {
+		if o.point != "" && !path.IsAbs(dir) {
+			return nil, fmt.Errorf("layer %s: it is relative to the directory in which the overlay was mounted, which nothing tells", dir)
+		}
 		l, err := stack.Dir(dir, user)
 		if err != nil {
 			return nil, err
@@ -132,10 +131,54 @@ func (f *layerFlags) open(topIsUpper bool) (*opened, error) {
 	return o, nil
 }
 
+// check holds the flags against one another, and finds the container that is meant.
+func (f *layerFlags) check() error {
+	if f.output != "text" && f.output != "json" {
+		return fmt.Errorf("-o %s: text and json exist", f.output)
+	}
+	n := 0
+	for _, given := range []bool{f.pid != 0 || f.wanted != (live.Wanted{}) || f.at != "", len(f.lower)+len(f.data) > 0 || f.upper != "", f.image != ""} {
+		if given {
+			n++
+		}
+	}
+	switch {
+	case n != 1:
+		return errors.New("name one overlay: --pid, --container or --at for one that is mounted, --lower and --upper for directories, or --image")
+	case f.pid < 0:
+		return fmt.Errorf("--pid %d: it is not the id of a process", f.pid)
+	case f.image == "" && f.tag != "":
+		return errors.New("--tag goes with --image")
+	}
+	return f.find()
+}
+
+// find turns the name of a container into a process of it.
+func (f *layerFlags) find() error {
+	if f.wanted == (live.Wanted{}) {
+		return nil
+	}
+	if f.pid != 0 {
+		return errors.New("--pid and --container, --pod exclude each other")
+	}
+	if f.wanted.Container == "" && f.wanted.Pod == "" {
+		return errors.New("--namespace goes with --pod")
+	}
+	c, err := f.wanted.Find(live.Containers())
+	if err != nil {
+		return err
+	}
+	f.pid, f.wanted = c.PID, live.Wanted{}
+	return nil
+}
+
 // mountedHint says what is the matter where a mounted overlay's layers cannot be opened: their paths are those of whoever mounted.
 func (f *layerFlags) mountedHint(err error) error {
 	if f.pid == 0 && f.at == "" {
 		return err
+	}
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return &container.Incapable{Err: err}
 	}
 	return &container.Incapable{Err: fmt.Errorf("%w: the mount names its layers as who mounted it saw them; here they are not there, or may not be read", err)}
 }
@@ -197,7 +240,7 @@ func (f *layerFlags) openImage(topIsUpper bool) (*opened, error) {
 
 func (p *program) overlayCommand() *cobra.Command {
 	c := &cobra.Command{Use: "overlay", Short: "layers: what serves a path, what a container has changed, what a write would copy",
-		Long: "Of an overlay that is mounted (--pid, --at), of directories (--lower, --upper), or of an image that is not unpacked (--image)."}
+		Long: "Of an overlay that is mounted (--pid, --container, --at), of directories (--lower, --upper), or of an image that is not unpacked (--image)."}
 	c.AddCommand(p.overlayLayers(), p.overlayWhich(), p.overlayDiff(), p.overlayCost(), p.overlayExplain())
 	return c
 }
@@ -212,7 +255,7 @@ func encodeJSON(w io.Writer, v any) error {
 func (p *program) overlayLayers() *cobra.Command {
 	var f layerFlags
 	c := &cobra.Command{Use: "layers", Short: "each layer, from the top, with what it holds", Args: cobra.NoArgs,
-		Example: "  story overlay layers --pid 4711\n  story overlay layers --image saved.tar",
+		Example: "  story overlay layers --pid 4711\n  story overlay layers --container 3f4e8d\n  story overlay layers --image saved.tar",
 		RunE: func(*cobra.Command, []string) error {
 			o, err := f.open(false)
 			if err != nil {
@@ -353,7 +396,7 @@ func (p *program) overlayDiff() *cobra.Command {
 	c := &cobra.Command{Use: "diff", Short: "what the upper layer changes, with bytes", Args: cobra.NoArgs,
 		Long: "A: added, M: modified, D: removed; bytes are those that the upper layer holds for it. A directory that was copied up only because\n" +
 			"something below it was is no change. Exit code 1 where there is one, 0 where there is none.",
-		Example: "  story overlay diff --pid 4711\n  story overlay diff --image saved.tar   # what the image's top layer changes",
+		Example: "  story overlay diff --pid 4711\n  story overlay diff --pod web --container nginx\n  story overlay diff --image saved.tar   # what the image's top layer changes",
 		RunE: func(*cobra.Command, []string) error {
 			o, err := f.open(true)
 			if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -112,8 +113,14 @@ func fsType(dir string) string {
 
 // overlayTask makes the world that calls are judged in: a process's, or that of root in the overlay.
 func (p *program) overlayTask(f *layerFlags) (*world.World, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
 	if f.pid == 0 {
 		return f.unionWorld()
+	}
+	if f.at != "" {
+		return nil, errors.New("--at: a call names its own path, as the process sees it")
 	}
 	in, err := (&subject{pid: f.pid}).process()
 	if err != nil {
@@ -140,7 +147,7 @@ type copiedName struct {
 func (p *program) overlayCost() *cobra.Command {
 	var f layerFlags
 	c := &cobra.Command{Use: "cost CALL...", Short: "what a call would copy to the upper layer", Args: cobra.MinimumNArgs(1),
-		Long: "Of a process (--pid) with its own rights; of a mount, of directories or of an image in a new container, as root whose / the overlay is. Each call is asked for itself.\n" +
+		Long: "Of a process (--pid, --container) with its own rights; of a mount, of directories or of an image in a new container, as root whose / the overlay is. Each call is asked for itself.\n" +
 			"Exit code as explain's: 1 where the call is refused, 3 where that is not known.",
 		Example: "  story overlay cost --lower l --upper u 'open(\"/var/lib/db\", O_RDWR)' 'chmod(\"/etc/passwd\", 0600)'",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -178,7 +185,7 @@ func (p *program) overlayExplain() *cobra.Command {
 	var f layerFlags
 	var verbose bool
 	c := &cobra.Command{Use: "explain CALL...", Short: "the story of a call: which layer serves it, what it copies, where the new file lands", Args: cobra.MinimumNArgs(1),
-		Long: "As story explain --pid for a process; for a mount and for directories the story of root whose / the overlay is.",
+		Long: "As story explain --pid for a process or a container; for a mount and for directories the story of root whose / the overlay is.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			all, err := p.overlayStories(&f, args)
 			if err != nil {

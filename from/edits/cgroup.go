@@ -2,6 +2,7 @@ package edits
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"syscallstory/world"
@@ -11,26 +12,10 @@ import (
 // path names nobody, as within a cgroup namespace.
 func ManagerOf(cgroup string) world.Manager {
 	parts := strings.Split(strings.Trim(cgroup, "/"), "/")
-	kubernetes := false
-	for _, p := range parts {
-		kubernetes = kubernetes || strings.HasPrefix(p, "kubepods")
-	}
+	kubernetes := ofKubernetes(parts)
 	for i := len(parts) - 1; i >= 0; i-- {
-		p := strings.TrimSuffix(parts[i], ".scope")
-		for _, e := range []struct{ prefix, name string }{{"docker-", "docker"}, {"libpod-", "podman"}, {"nerdctl-", "nerdctl"}, {"cri-containerd-", "kubernetes"}, {"crio-", "kubernetes"}} {
-			if id, ok := strings.CutPrefix(p, e.prefix); ok && hexID(id) {
-				return world.Manager{Name: e.name, ID: id[:12]}
-			}
-		}
-		if hexID(p) && i > 0 {
-			switch {
-			case kubernetes:
-				return world.Manager{Name: "kubernetes", ID: p[:12]}
-			case parts[i-1] == "docker", parts[i-1] == "nerdctl":
-				return world.Manager{Name: parts[i-1], ID: p[:12]}
-			case parts[i-1] == "libpod_parent":
-				return world.Manager{Name: "podman", ID: p[:12]}
-			}
+		if id, engine := container(parts, i, kubernetes); engine != "" {
+			return world.Manager{Name: engine, ID: id[:12]}
 		}
 	}
 	if last := parts[len(parts)-1]; !kubernetes && strings.HasSuffix(last, ".service") && len(last) > len(".service") && !strings.HasPrefix(last, "user@") {
@@ -40,6 +25,45 @@ func ManagerOf(cgroup string) world.Manager {
 		return world.Manager{Name: "kubernetes"}
 	}
 	return world.Manager{}
+}
+
+// ContainerOf is the id of the container that the path of a process's cgroup names, the innermost one of several; empty where it names none.
+// The engine is empty where the path holds an id and does not say whose.
+func ContainerOf(cgroup string) (id, engine string) {
+	parts := strings.Split(strings.Trim(cgroup, "/"), "/")
+	for i := len(parts) - 1; i >= 0; i-- {
+		if id, engine := container(parts, i, ofKubernetes(parts)); id != "" {
+			return id, engine
+		}
+	}
+	return "", ""
+}
+
+func ofKubernetes(parts []string) bool {
+	return slices.ContainsFunc(parts, func(p string) bool { return strings.HasPrefix(p, "kubepods") })
+}
+
+// container reads one part of a path. What an engine runs beside a container (libpod-conmon-ID.scope) is not in it.
+func container(parts []string, i int, kubernetes bool) (id, engine string) {
+	p := strings.TrimSuffix(parts[i], ".scope")
+	for _, e := range []struct{ prefix, name string }{{"docker-", "docker"}, {"libpod-", "podman"}, {"nerdctl-", "nerdctl"}, {"cri-containerd-", "kubernetes"}, {"crio-", "kubernetes"}} {
+		if id, ok := strings.CutPrefix(p, e.prefix); ok && hexID(id) {
+			return id, e.name
+		}
+	}
+	switch {
+	case !hexID(p):
+		return "", ""
+	case i == 0:
+		return p, ""
+	case kubernetes:
+		return p, "kubernetes"
+	case parts[i-1] == "docker", parts[i-1] == "nerdctl":
+		return p, parts[i-1]
+	case parts[i-1] == "libpod_parent":
+		return p, "podman"
+	}
+	return p, ""
 }
 
 func hexID(s string) bool {

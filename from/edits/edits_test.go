@@ -39,6 +39,20 @@ func TestManagerOf(t *testing.T) {
 	}
 }
 
+func TestContainerOf(t *testing.T) {
+	other := strings.Repeat("f", 64)
+	for path, want := range map[string][2]string{
+		"/docker/" + id: {id, "docker"}, "/system.slice/docker-" + id + ".scope/init": {id, "docker"}, "/custom/" + id: {id, ""}, "/" + id: {id, ""},
+		"/kubepods/burstable/pod1/" + id: {id, "kubernetes"}, "/kubepods.slice/kubepods-pod1.slice/crio-" + id + ".scope/container": {id, "kubernetes"},
+		"/docker/" + other + "/docker/" + id: {id, "docker"}, // one in another
+		"/machine.slice/libpod-conmon-" + id + ".scope": {}, "/kubepods.slice/crio-conmon-" + id + ".scope": {}, "/docker/" + id[:12]: {}, "/": {},
+	} {
+		if got, engine := edits.ContainerOf(path); got != want[0] || engine != want[1] {
+			t.Errorf("%q: %s of %q, want %v", path, got, engine, want)
+		}
+	}
+}
+
 // machine is a task on a tmpfs with two files.
 func machine(change func(w *world.World)) *edits.Machine {
 	return &edits.Machine{PID: "7", Near: true, Read: func() (*world.World, error) {

@@ -4,6 +4,8 @@ package live
 
 import (
 	"os"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -82,6 +84,13 @@ func (b *builder) overlayOptions(m *shown, ov *world.Overlay, at story.Origin) {
 	ov.Metacopy, ov.Index, ov.Xino = flag("metacopy", "metacopy"), flag("index", "index"), flag("xino", "xino_auto")
 }
 
+// engineDirs are the engines that mount from the directory of all their layers, and give the lower ones relative to it: docker, which has
+// short links to them, and containerd. The upper layer is two names below. Of any other path that is relative nothing says to what.
+var engineDirs = []struct{ upper, lower *regexp.Regexp }{
+	{regexp.MustCompile(`^/.*/overlay2/[^/]+/diff$`), regexp.MustCompile(`^l/[A-Z0-9]+$`)},
+	{regexp.MustCompile(`^/.*/snapshots/[0-9]+/fs$`), regexp.MustCompile(`^[0-9]+/fs$`)},
+}
+
 // layerPaths returns the layers that an overlay was made of, the lower ones from the top, and those of them that hold data only.
 func layerPaths(m *mountLine) (upper string, lower, data []string) {
 	for opt := range strings.SplitSeq(m.super, ",") {
@@ -101,6 +110,13 @@ func layerPaths(m *mountLine) (upper string, lower, data []string) {
 			lower = append(lower, unquote(val))
 		case "datadir+":
 			data = append(data, unquote(val))
+		}
+	}
+	for i, l := range lower {
+		for _, e := range engineDirs {
+			if e.lower.MatchString(l) && e.upper.MatchString(upper) {
+				lower[i] = path.Join(upper, "../..", l)
+			}
 		}
 	}
 	return upper, lower, data
@@ -136,13 +152,13 @@ func unquote(s string) string {
 }
 
 // layer makes a filesystem of a layer's directory, as overlayfs sees it: alone, without what is mounted below.
-func (b *builder) layer(path string, of *world.SB) (world.DentryID, bool) {
-	if !strings.HasPrefix(path, "/") { // it was given relative to a directory that is not known
+func (b *builder) layer(dir string, of *world.SB) (world.DentryID, bool) {
+	if !strings.HasPrefix(dir, "/") { // it was given relative to a directory that is not known
 		return 0, false
 	}
-	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+	fd, err := unix.OpenTree(unix.AT_FDCWD, dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
 	if err != nil {
-		fd, err = unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		fd, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	}
 	if err != nil {
 		return 0, false
@@ -155,11 +171,11 @@ func (b *builder) layer(path string, of *world.SB) (world.DentryID, bool) {
 	}
 	b.p.layers = append(b.p.layers, fd)
 	at := b.Text("the options of the overlay")
-	sb := world.SB{Type: magicType(int64(fst.Type)), Name: path, At: of.FlagsAt, FlagsAt: at}
+	sb := world.SB{Type: magicType(int64(fst.Type)), Name: dir, At: of.FlagsAt, FlagsAt: at}
 	if fst.Flags&unix.ST_RDONLY != 0 {
 		sb.Flags |= world.SBReadOnly
 	}
-	src := &super{r: b.r, name: path, fstype: sb.Type, shows: map[string][]*shown{"/": {{mountLine: &mountLine{root: "/", point: "/"}, fd: fd}}}, same: map[identity]world.InodeID{}, private: true}
+	src := &super{r: b.r, name: dir, fstype: sb.Type, shows: map[string][]*shown{"/": {{mountLine: &mountLine{root: "/", point: "/"}, fd: fd}}}, same: map[identity]world.InodeID{}, private: true}
 	sb.Source = src
 	id := b.FS.NewSB(sb, world.Inode{Pending: true})
 	return b.FS.SB(id).Root, true

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -65,11 +64,6 @@ func Overlays(pid int) ([]OverlayMount, error) {
 		}
 		o.UserXattr, o.Metacopy = said("userxattr") == "on", said("metacopy") == "on"
 		o.NoFollow = o.UserXattr || said("redirect_dir") == "nofollow"
-		for k, l := range o.Lower {
-			if !strings.HasPrefix(l, "/") && o.Upper != "" { // docker mounts from its own directory, where links to the layers are
-				o.Lower[k] = filepath.Join(filepath.Dir(filepath.Dir(o.Upper)), l)
-			}
-		}
 		all = append(all, o)
 	}
 	return all, nil
