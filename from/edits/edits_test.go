@@ -44,7 +44,7 @@ func TestContainerOf(t *testing.T) {
 	for path, want := range map[string][2]string{
 		"/docker/" + id: {id, "docker"}, "/system.slice/docker-" + id + ".scope/init": {id, "docker"}, "/custom/" + id: {id, ""}, "/" + id: {id, ""},
 		"/kubepods/burstable/pod1/" + id: {id, "kubernetes"}, "/kubepods.slice/kubepods-pod1.slice/crio-" + id + ".scope/container": {id, "kubernetes"},
-		"/docker/" + other + "/docker/" + id: {id, "docker"}, // one in another
+		"/docker/" + other + "/docker/" + id:            {id, "docker"}, // one in another
 		"/machine.slice/libpod-conmon-" + id + ".scope": {}, "/kubepods.slice/crio-conmon-" + id + ".scope": {}, "/docker/" + id[:12]: {}, "/": {},
 	} {
 		if got, engine := edits.ContainerOf(path); got != want[0] || engine != want[1] {

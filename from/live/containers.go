@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,11 +74,30 @@ func Containers() []Container {
 	}
 	var all []Container
 	for _, c := range found {
-		c.labels = recorded("/", c.ID)
+		c.labels = recorded("/", c.store(), c.ID)
 		all = append(all, *c)
 	}
 	slices.SortFunc(all, func(a, b Container) int { return strings.Compare(a.ID, b.ID) })
 	return all
+}
+
+// stores are where engines keep the upper layer of a container's root, from which the place of their records follows.
+var stores = []*regexp.Regexp{regexp.MustCompile(`^(/.*)/overlay/[0-9a-f]{64}/diff$`), regexp.MustCompile(`^(/.*)/overlay2/[0-9a-f]{64}/diff$`)}
+
+// store is the directory of the engine's own that holds the container's upper layer; empty where that is not known.
+func (c *Container) store() string {
+	all, err := Overlays(c.PID)
+	if err != nil {
+		return ""
+	}
+	for _, o := range all {
+		for _, s := range stores {
+			if m := s.FindStringSubmatch(o.Upper); m != nil && o.Point == "/" {
+				return m[1]
+			}
+		}
+	}
+	return ""
 }
 
 // startTime is when a process has begun, in ticks since the boot (proc_pid_stat(5)).
@@ -104,18 +124,24 @@ var annotations = []struct{ name, pod, namespace, kind string }{
 	{name: "nerdctl/name"},
 }
 
-// recorded reads what an engine keeps of a container below root.
-func recorded(root, id string) (l labels) {
-	for _, pattern := range []string{"run/containerd/io.containerd.runtime.v2.task/*/", "run/k3s/containerd/io.containerd.runtime.v2.task/*/",
-		"run/containers/storage/overlay-containers/", "var/lib/containers/storage/overlay-containers/"} {
-		name := "config.json"
-		if strings.Contains(pattern, "overlay-containers") {
-			name = "userdata/config.json"
+// recorded reads what an engine keeps of a container, in its usual places below root or in its store.
+func recorded(root, store, id string) (l labels) {
+	if store == "" {
+		store = "var/lib/docker"
+		if _, err := os.Stat(filepath.Join(root, "var/lib/docker/containers", id)); err != nil {
+			store = "var/lib/containers/storage"
 		}
+		store = filepath.Join(root, store)
+	}
+	for _, pattern := range []string{
+		filepath.Join(root, "run/containerd/io.containerd.runtime.v2.task/*", id, "config.json"),
+		filepath.Join(root, "run/k3s/containerd/io.containerd.runtime.v2.task/*", id, "config.json"),
+		filepath.Join(root, "run/containers/storage/overlay-containers", id, "userdata/config.json"),
+	} {
 		var bundle struct {
 			Annotations map[string]string `json:"annotations"`
 		}
-		if !readRecord(filepath.Join(root, pattern, id, name), &bundle) {
+		if !readRecord(pattern, &bundle) {
 			continue
 		}
 		for _, a := range annotations {
@@ -130,7 +156,7 @@ func recorded(root, id string) (l labels) {
 		Name   string
 		Config struct{ Labels map[string]string }
 	}
-	if readRecord(filepath.Join(root, "var/lib/docker/containers", id, "config.v2.json"), &docker) {
+	if readRecord(filepath.Join(store, "containers", id, "config.v2.json"), &docker) {
 		if of := docker.Config.Labels; of["io.kubernetes.pod.name"] != "" { // cri-dockerd
 			return labels{of["io.kubernetes.container.name"], of["io.kubernetes.pod.name"], of["io.kubernetes.pod.namespace"], of["io.kubernetes.docker.type"] == "podsandbox"}
 		}
@@ -140,7 +166,7 @@ func recorded(root, id string) (l labels) {
 		ID    string   `json:"id"`
 		Names []string `json:"names"`
 	}
-	readRecord(filepath.Join(root, "var/lib/containers/storage/overlay-containers/containers.json"), &stored)
+	readRecord(filepath.Join(store, "overlay-containers/containers.json"), &stored)
 	for _, s := range stored {
 		if s.ID == id && len(s.Names) > 0 {
 			return labels{name: s.Names[0]}

@@ -38,10 +38,13 @@ func TestRecorded(t *testing.T) {
 		"e": {name: "builder"}, "f": {name: "shop"}, "1": {"x", "p", "n", false}, "2": {}, "3": {}}
 	var all []Container
 	for c, l := range want {
-		if got := recorded(root, id(c)); got != l {
+		if got := recorded(root, "", id(c)); got != l {
 			t.Errorf("%s: %+v, want %+v", c, got, l)
 		}
 		all = append(all, Container{ID: id(c), labels: l})
+	}
+	if got := recorded("/nowhere", filepath.Join(root, "var/lib/containers/storage"), id("e")); got.name != "builder" {
+		t.Errorf("from the store: %+v", got)
 	}
 	slices.SortFunc(all, func(a, b Container) int { return strings.Compare(a.ID, b.ID) })
 	for _, c := range []struct{ container, pod, namespace, want string }{
