@@ -96,6 +96,7 @@ func (m *Machine) whatIf(t *mount.Tree, ns int, op string) (Outcome, error) {
 		o.Errno = r.Errno.String()
 		if i := r.Code.Info(); i != nil {
 			o.Why = strings.ReplaceAll(i.Denies, "{0}", m.sight(before).where(r.Mount))
+			o.Why = strings.ReplaceAll(o.Why, "{obj}", f[1])
 			o.Why = strings.ReplaceAll(o.Why, "{1}", "something is mounted on it, or a task uses it") + " (" + r.Code.String() + ")"
 		}
 		return o, nil

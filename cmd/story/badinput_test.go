@@ -124,3 +124,52 @@ func TestOddNames(t *testing.T) {
 		}
 	}
 }
+
+// TestBadMountinfo: tables of other kernels, cut off, escaped, odd and long ones; what story says, and how it ends.
+func TestBadMountinfo(t *testing.T) {
+	const root = "20 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+	long := strings.Builder{}
+	long.WriteString(root)
+	for i := range 99_990 { // with one more fs.mount-max is near
+		fmt.Fprintf(&long, "%d 20 0:%d / /m%d rw shared:%d - tmpfs none rw\n", i+21, i+2, i, i+2)
+	}
+	for name, c := range map[string]struct {
+		text      string
+		code      int
+		out, errs string
+	}{
+		"of a kernel to come":     {"20 1 8:1 / / rw,relatime,newflag shared:1 new:7 newer - newfs none rw,a=b\n", exitAllowed, "/  newfs none  rw  shared 1\n", ""},
+		"without optional fields": {"20 1 8:1 / / rw - ext4 /dev/sda1 rw\n", exitAllowed, "/  ext4 /dev/sda1  rw  private\n", ""},
+		"cut in a line":           {root + "21 20 0:5 / /proc rw", exitUsage, "", "t: it is cut off: the last line has no end"},
+		"cut in a field":          {root + "21 20 0:5 / /pr\n", exitUsage, "", "t: mountinfo, line 2: \"21 20 0:5 / /pr\" has too few fields"},
+		"without a separator":     {root + "21 20 0:5 / /a rw shared:2\n", exitUsage, "", "has no separator"},
+		"no separator":            {root + "21 20 0:5 / /a rw shared:2 ext4 none rw\n", exitUsage, "", "has no separator"},
+		"escapes":                 {root + "21 20 0:5 /\\134\\011 /a\\040b\\043 rw - tmpfs x\\012y rw\n", exitAllowed, "/a b#  tmpfs x?y[/\\?]  rw  private", ""},
+		"broken escapes":          {root + "21 20 0:5 / /a\\9\\04 rw - tmpfs x\\ rw\n", exitAllowed, "/a\\9\\04  tmpfs x\\  rw", ""},
+		"numbers":                 {root + "99999999999999999999 20 0:5 / /a rw - tmpfs x rw\n", exitUsage, "", "value out of range"},
+		"a group of 0":            {root + "21 20 0:5 / /a rw shared:0 - tmpfs x rw\n", exitUsage, "", "is no peer group"},
+		"a line twice":            {root + root, exitAllowed, "t, 1 mounts", ""},
+		"no root":                 {"21 20 0:5 / /a rw - tmpfs x rw\n", exitAllowed, "/a  tmpfs x  rw  private", ""},
+		"its own ancestor":        {"21 22 0:5 / /a rw - tmpfs x rw\n22 21 0:5 / /b rw - tmpfs x rw\n", exitUsage, "", "is its own ancestor"},
+		"no mount":                {"", exitUsage, "", "t: there is no mount in it"},
+		"binary":                  {"\x00\xff\x7fELF\n", exitUsage, "", "has too few fields"},
+		"100,000 mounts":          {long.String(), exitAllowed, "t, 99991 mounts", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			if err := os.WriteFile("t", []byte(c.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			code, out, errs := storyOf(t, "mounts", "tree", "--mountinfo", "t")
+			if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.errs) || c.errs == "" && errs != "" {
+				t.Errorf("%d\n%.300s\n%.300s", code, out, errs)
+			}
+			if code != exitAllowed {
+				return
+			}
+			if code, out, errs := storyOf(t, "mounts", "what-if", "--mountinfo", "t", "mount /m1/x"); code != exitAllowed || !strings.Contains(out, "/m1/x  t  mounted") {
+				t.Errorf("what-if: %d\n%.300s\n%.300s", code, out, errs)
+			}
+		})
+	}
+}

@@ -59,6 +59,11 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(p.explainCommand(), p.runCommand(), p.doctorCommand(), p.seccompCommand(), p.capsCommand(), p.lsmCommand(), p.selinuxCommand(), p.verifyCommand(), p.mountsCommand(), p.overlayCommand(), p.snapshotCommand(), &cobra.Command{Use: "version", Short: "print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { _, err := fmt.Fprintln(out, "story", version); return err }})
+	for _, c := range root.Commands() { // a word that is none of its commands is an error, not a wish for help
+		if c.HasSubCommands() && !c.Runnable() {
+			c.Args, c.RunE = cobra.NoArgs, func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

@@ -5,13 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"syscallstory/container"
 	"syscallstory/from/live"
 	"syscallstory/kernel"
 	"syscallstory/mounts"
@@ -42,9 +46,15 @@ func (s *scene) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&s.units, "unit", nil, "unit file, or drop-in, of the node's containerd.service, kubelet.service and the like; more than once")
 }
 
+// planned reports whether the namespaces are made, and not read.
+func (s *scene) planned() bool { return s.file != "" || s.node != "" || len(s.units) > 0 }
+
 // machine reads the mount namespaces of processes, of all of them where none is named, or plans those of Pods.
 func (p *program) machine(s *scene, pids []int) (*mounts.Machine, error) {
-	if s.file != "" || s.node != "" || len(s.units) > 0 {
+	if s.file == "" && (s.pod != "" || s.container != "" || s.rootfs != "" || s.hostRoot != "") {
+		return nil, errors.New("-p, -c, --rootfs and --host-root go with -f")
+	}
+	if s.planned() {
 		if len(pids) > 0 || s.world != "" || len(s.tables) > 0 {
 			return nil, errors.New("--pid, --world and --mountinfo are for mounts that are there; -f, --node and --unit for those of Pods on a node")
 		}
@@ -76,6 +86,9 @@ func (p *program) machine(s *scene, pids []int) (*mounts.Machine, error) {
 		return mounts.New(tables, release), nil
 	}
 	tables, skipped, err := live.MountTables(pids)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, &container.Incapable{Err: fmt.Errorf("%w: run as root", err)}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +241,7 @@ func (p *program) mountsWhatIf() *cobra.Command {
 	c := &cobra.Command{Use: "what-if OP...", Short: "what operations would change, in every mount namespace", Args: cobra.MinimumNArgs(1),
 		Long: "Make operations in a copy of this machine's mounts, or of those of Pods on a node, and tell what changes in which namespace, and which\n" +
 			"mounts that show the same place get nothing, and why. OP: mount P, bind A B, rbind A B, move A B, umount [-l] P, make-shared P, make-rslave P\n" +
-			"and their kin. Paths are taken as they are written: links are not followed, and what is not mounted is taken to be there.",
+			"and their kin. Links are followed on this machine; elsewhere paths are taken as they are written. What is not there is taken to be a directory.",
 		Example: "  story mounts what-if 'mount /data/x'\n  story mounts what-if --pid 4711 'make-rshared /' 'bind /a /b'\n" +
 			"  story mounts what-if -f pods.yaml --node node.yaml --in web/app 'mount /data/x'",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -245,9 +258,12 @@ func (p *program) mountsWhatIf() *cobra.Command {
 				return err
 			}
 			p.refusedToo(m)
-			ns, err := namespaceOf(m, pid, in, s.file != "" || s.node != "" || len(s.units) > 0 || len(s.tables) > 0)
+			ns, err := namespaceOf(m, pid, in, s.planned() || len(s.tables) > 0)
 			if err != nil {
 				return err
+			}
+			if !s.planned() && len(s.tables) == 0 {
+				args = p.followed(pid, args)
 			}
 			all, err := m.WhatIf(ns, args)
 			if err != nil {
@@ -268,6 +284,29 @@ func (p *program) mountsWhatIf() *cobra.Command {
 	s.flags(c.Flags())
 	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	return c
+}
+
+// followed replaces the paths of operations by what they lead to on this machine.
+func (p *program) followed(pid int, ops []string) []string {
+	out := slices.Clone(ops)
+	for i, op := range out {
+		words := strings.Fields(op)
+		for k, w := range words {
+			if !strings.HasPrefix(w, "/") {
+				continue
+			}
+			real, there := live.RealPath(pid, w)
+			if !there {
+				fmt.Fprintf(p.errs, "note: %q is not there now; it is taken to be a directory\n", w)
+			}
+			if real != path.Clean(w) && !strings.Contains(real, " ") {
+				fmt.Fprintf(p.errs, "note: %q leads over a link to %q\n", w, real)
+				words[k] = real
+			}
+		}
+		out[i] = strings.Join(words, " ")
+	}
+	return out
 }
 
 // namespaceOf finds the namespace in which operations are made.
@@ -307,6 +346,9 @@ func (p *program) mountsResolve() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
 				return fmt.Errorf("-o %s: text and json exist", output)
+			}
+			if slices.Contains(args, "") {
+				return errors.New("a path is empty")
 			}
 			if s.pid == 0 && s.world == "" && s.file == "" {
 				s.pid = os.Getpid()
@@ -357,9 +399,10 @@ func (p *program) mountsResolve() *cobra.Command {
 func (p *program) mountsExplain() *cobra.Command {
 	var s scene
 	var output string
-	c := &cobra.Command{Use: "explain -f FILE --node NODE", Short: "each volumeMount of Pods: what is mounted where, its flags, its propagation", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "explain -f FILE --node NODE", Short: "what is mounted in the containers of Pods: where, of what, flags, propagation", Args: cobra.NoArgs,
 		Long: "Tell for each volumeMount what kubelet, engine and runtime mount: the source on the node, flags, what None, HostToContainer and Bidirectional become, whether\n" +
-			"later mounts of the host arrive and those of the container are seen by the host, and why an engine would not start the container.",
+			"later mounts of the host arrive and those of the container are seen by the host, and why an engine would not start the container. Then what every container\n" +
+			"gets: /proc and its masked paths, /dev, /sys, the files of kubelet and engine.",
 		Example: "  story mounts explain -f pod.yaml --node node.yaml --unit containerd.service",
 		RunE: func(*cobra.Command, []string) error {
 			if output != "text" && output != "json" {

@@ -41,7 +41,7 @@ type TableMount struct {
 // with another root directory is read from a process that has none, if there is one. Namespaces that could not be read, their last
 // process having ended meanwhile among them, are told in skipped.
 func MountTables(pids []int) (tables []MountTable, skipped []string, err error) {
-	r := tableReader{every: len(pids) == 0, index: map[uint64]int{}, whole: map[uint64]bool{}, failed: map[uint64]error{}}
+	r := tableReader{every: len(pids) == 0, index: map[uint64]int{}, whole: map[uint64]bool{}, failed: map[uint64]error{}, kernel: map[uint64]bool{}}
 	if r.every {
 		names, err := filepath.Glob("/proc/[0-9]*")
 		if err != nil {
@@ -52,6 +52,7 @@ func MountTables(pids []int) (tables []MountTable, skipped []string, err error) 
 				pids = append(pids, pid)
 			}
 		}
+		slices.Sort(pids) // the first names its namespace: the host's is process 1's
 	}
 	for _, pid := range pids {
 		if err := r.read(pid); err != nil {
@@ -62,7 +63,11 @@ func MountTables(pids []int) (tables []MountTable, skipped []string, err error) 
 		skipped = append(skipped, fmt.Sprintf("mnt:[%d]: %v", ns, err))
 	}
 	slices.Sort(skipped)
-	if r.hidden > 0 {
+	switch r.hidden {
+	case 0:
+	case 1:
+		skipped = append(skipped, "the mount namespace of one process: this user may not look at it (ptrace)")
+	default:
 		skipped = append(skipped, fmt.Sprintf("the mount namespaces of %d processes: this user may not look at them (ptrace)", r.hidden))
 	}
 	return r.tables, skipped, nil
@@ -75,6 +80,7 @@ type tableReader struct {
 	index  map[uint64]int
 	whole  map[uint64]bool // read by a process whose root is the namespace's
 	failed map[uint64]error
+	kernel map[uint64]bool // read from a thread of the kernel, which names nothing
 	hidden int
 }
 
@@ -98,6 +104,10 @@ func (r *tableReader) read(pid int) error {
 	root, _ := os.Readlink(proc + "root")
 	if known {
 		r.tables[i].Tasks++
+		if r.kernel[ns] && !kernelThread(proc) {
+			r.tables[i].PID, r.tables[i].Command = pid, command(proc)
+			delete(r.kernel, ns)
+		}
 		if r.whole[ns] || root != "/" {
 			return nil
 		}
@@ -119,8 +129,8 @@ func (r *tableReader) read(pid int) error {
 		return nil
 	}
 	delete(r.failed, ns)
-	comm, _ := os.ReadFile(proc + "comm")
-	t := MountTable{NS: ns, PID: pid, Command: strings.TrimSpace(string(comm)), Tasks: 1, Mounts: mounts}
+	t := MountTable{NS: ns, PID: pid, Command: command(proc), Tasks: 1, Mounts: mounts}
+	r.kernel[ns] = r.every && kernelThread(proc)
 	r.whole[ns] = root == "/"
 	if known {
 		t.Tasks = r.tables[i].Tasks
@@ -130,6 +140,11 @@ func (r *tableReader) read(pid int) error {
 	r.index[ns] = len(r.tables)
 	r.tables = append(r.tables, t)
 	return nil
+}
+
+func command(proc string) string {
+	comm, _ := os.ReadFile(proc + "comm")
+	return strings.TrimSpace(string(comm))
 }
 
 // gone reports whether a file of /proc could not be read since its process has ended: opening is ENOENT then, reading ESRCH, and
