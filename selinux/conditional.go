@@ -166,6 +166,9 @@ func shorten(s string, most int) string {
 	return s
 }
 
+// maxCondText bounds what is said of a condition.
+const maxCondText = 2000
+
 // conditionText writes an expression with the operators of the policy language, and the booleans that it is about.
 func (p *Policy) conditionText(expr []condNode) (string, []string) {
 	type part struct {
@@ -191,7 +194,11 @@ func (p *Policy) conditionText(expr []condNode) (string, []string) {
 		default:
 			a, b := s[len(s)-2], s[len(s)-1]
 			op := [...]string{condOr: "||", condAnd: "&&", condXor: "^", condEq: "==", condNeq: "!="}[e.kind]
-			s = append(s[:len(s)-2], part{shorten(wrap(a)+" "+op+" "+wrap(b), 2000), false})
+			text := a.text
+			if len(text) <= maxCondText { // else more would be cut off again
+				text = shorten(wrap(a)+" "+op+" "+wrap(b), maxCondText)
+			}
+			s = append(s[:len(s)-2], part{text, false})
 		}
 	}
 	return s[0].text, names

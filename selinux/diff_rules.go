@@ -228,17 +228,47 @@ func (p *Policy) makesNamed(key nameKey, src, typ string) bool {
 
 // ranges compares transitions of ranges.
 func (d *differ) ranges(change string, from, in *Policy) {
+	seed := maphash.MakeSeed()
+	x, y := newLevelSums(seed, from), newLevelSums(seed, in)
 	for key, rng := range from.ranges {
 		if d.full() {
 			return
 		}
 		src, tgt := in.typeNamed(from.types.at(key.src).name), in.typeNamed(from.types.at(key.tgt).name)
 		class := in.classes.byName[from.classes.at(uint32(key.class)).name]
-		if other, ok := in.ranges[rangeKey{src, tgt, uint16(class)}]; ok && in.rangeText(other) == from.rangeText(rng) {
+		if other, ok := in.ranges[rangeKey{src, tgt, uint16(class)}]; ok && x.of(rng) == y.of(other) {
 			continue
 		}
 		l := list{p: from}
 		t := l.rangeText(key)
 		d.add(change, "rule", t.Text, "", "")
 	}
+}
+
+// levelSums stand for levels by the names in them, as the numbers of two policies differ and texts may be long.
+type levelSums struct{ sens, cats []uint64 }
+
+func newLevelSums(seed maphash.Seed, p *Policy) *levelSums {
+	s := &levelSums{}
+	for i := range p.sensitivities.list {
+		s.sens = append(s.sens, maphash.String(seed, p.sensitivities.list[i].name))
+	}
+	for _, name := range p.categories.list {
+		s.cats = append(s.cats, maphash.String(seed, name))
+	}
+	return s
+}
+
+// of is a sum for each level.
+func (s *levelSums) of(r Range) (sums [2][2]uint64) {
+	for i, l := range []Level{r.Low, r.High} {
+		if !l.IsValid() {
+			continue
+		}
+		sums[i][0] = s.sens[l.Sensitivity()]
+		for _, n := range l.cats.Numbers() {
+			sums[i][1] += s.cats[n]
+		}
+	}
+	return sums
 }

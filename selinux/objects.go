@@ -86,7 +86,7 @@ func (r *reader) addr(n int) netip.Addr {
 	if !r.need(1, n, 0) {
 		return netip.Addr{}
 	}
-	a, _ := netip.AddrFromSlice(r.data[r.off : r.off+n])
+	a, _ := netip.AddrFromSlice([]byte(r.text[r.off : r.off+n]))
 	r.off += n
 	return a
 }

@@ -61,7 +61,7 @@ const (
 // kernel does (policydb_read): every number that is used later is one that exists.
 func Parse(data []byte) (*Policy, error) {
 	p := &Policy{}
-	r := &reader{data: data, section: "header"}
+	r := &reader{section: "header"}
 	if len(data) > MaxPolicySize {
 		r.fail("it has %d bytes, and at most %d are read", len(data), MaxPolicySize)
 		return nil, r.err

@@ -116,7 +116,7 @@ func TestNewerVersions(t *testing.T) {
 		t.Errorf("version %d, %d rules", p.Version(), len(p.te.rules))
 	}
 	// 35 has one more set behind that of permissive types.
-	r := &reader{data: data, text: string(data), section: "header"}
+	r := &reader{text: string(data), section: "header"}
 	(&Policy{}).readHeader(r)
 	if r.err != nil {
 		t.Fatal(r.err)
@@ -148,7 +148,7 @@ func TestConditionalExtended(t *testing.T) {
 	}
 	binary.LittleEndian.PutUint32(data[16:], 34)
 	old := parse(t, data)
-	p, r := &Policy{}, &reader{data: data, text: string(data), section: "header"}
+	p, r := &Policy{}, &reader{text: string(data), section: "header"}
 	p.readHeader(r)
 	p.readCommons(r)
 	p.readClasses(r)

@@ -1,14 +1,11 @@
 package selinux
 
-import (
-	"encoding/binary"
-	"fmt"
-)
+import "fmt"
 
-// Limits of a policy that is read. Published policies have at most 10 MB.
+// Limits of a policy that is read. Published policies have at most 10 MB, and Debian's books 8 MB.
 const (
-	MaxPolicySize = 32 << 20
-	maxMemory     = 160 << 20 // what the tables of one policy may take
+	MaxPolicySize = 16 << 20
+	maxMemory     = 80 << 20 // what the tables of one policy may take
 	maxName       = 4096
 )
 
@@ -26,8 +23,7 @@ func (e *PolicyError) Error() string {
 // reader takes a policy apart. The first error stays; behind it every read returns zero, so that callers check at ends of
 // loops only. Nothing is allocated before need has found the bytes for it in the file and room under maxMemory.
 type reader struct {
-	data    []byte
-	text    string // data again, for names without a copy each
+	text    string // the file; names are parts of it
 	off     int
 	section string
 	version uint32
@@ -48,7 +44,7 @@ func (r *reader) need(count uint32, size, memory int) bool {
 	if r.err != nil {
 		return false
 	}
-	if left := len(r.data) - r.off; uint64(count)*uint64(size) > uint64(left) {
+	if left := len(r.text) - r.off; uint64(count)*uint64(size) > uint64(left) {
 		r.fail("%d items of at least %d bytes are announced, and %d bytes are left", count, size, left)
 		return false
 	}
@@ -68,16 +64,17 @@ func (r *reader) u8() uint8 {
 		return 0
 	}
 	r.off++
-	return r.data[r.off-1]
+	return r.text[r.off-1]
 }
 
 func (r *reader) u32() uint32 {
-	if r.err != nil || len(r.data)-r.off < 4 {
+	if r.err != nil || len(r.text)-r.off < 4 {
 		r.need(1, 4, 0)
 		return 0
 	}
 	r.off += 4
-	return binary.LittleEndian.Uint32(r.data[r.off-4:])
+	b := r.text[r.off-4 : r.off]
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
 }
 
 func (r *reader) u64() uint64 {

@@ -77,7 +77,11 @@ func (p *Policy) readNames(r *reader) {
 		return
 	}
 	n := r.u32()
-	if !r.need(n, 20, 96) {
+	memory := 96
+	if r.version < 33 { // POLICYDB_VERSION_COMP_FTRANS
+		memory = 0
+	}
+	if !r.need(n, 20, memory) {
 		return
 	}
 	p.names = make(map[nameKey][]nameRule)
@@ -85,7 +89,7 @@ func (p *Policy) readNames(r *reader) {
 	for range n {
 		length := r.u32()
 		key := nameKey{name: r.name(length)}
-		if r.version < 33 { // POLICYDB_VERSION_COMP_FTRANS
+		if r.version < 33 {
 			p.readPlainName(r, key, &seen)
 		} else {
 			p.readNameRules(r, key)
@@ -109,7 +113,7 @@ type nameNumber struct {
 
 func (p *Policy) readPlainName(r *reader, key nameKey, seen *plainNames) {
 	src, tgt, class, out := r.u32(), r.u32(), r.u32(), r.u32()
-	if !r.value("type", src, p.types.count()) || !r.value("type", tgt, p.types.count()) || !r.value("class", class, p.classes.count()) || !p.known(r, out) || !r.book(200) {
+	if !r.value("type", src, p.types.count()) || !r.value("type", tgt, p.types.count()) || !r.value("class", class, p.classes.count()) || !p.known(r, out) || !r.book(80) {
 		return
 	}
 	key.target, key.class = tgt, uint16(class)
@@ -119,6 +123,9 @@ func (p *Policy) readPlainName(r *reader, key nameKey, seen *plainNames) {
 	seen.sources[nameNumber{key, src}] = true
 	i, ok := seen.types[nameNumber{key, out}]
 	if !ok {
+		if !r.book(230) {
+			return
+		}
 		i = len(p.names[key])
 		seen.types[nameNumber{key, out}] = i
 		p.names[key] = append(p.names[key], nameRule{typ: out})

@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("STORY_MAIN") != "" { // the test binary stands in for the program
 		main()
 	}
+	if f := os.Getenv("STORY_PEAK"); f != "" { // the same, measured
+		measured(f)
+	}
 	if f := os.Getenv("STORY_FILTERED"); f != "" { // a process that has loaded a filter and waits
 		filtered(f)
 	}

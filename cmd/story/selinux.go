@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
+	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,9 +25,18 @@ import (
 
 func (p *program) selinuxCommand() *cobra.Command {
 	c := &cobra.Command{Use: "selinux", Short: "what an SELinux policy says, and why",
-		Long: `Ask a binary SELinux policy: that of the running kernel, or a file with --policy. docs/selinux.md has the meaning and the JSON.`}
+		Long:             `Ask a binary SELinux policy: that of the running kernel, or a file with --policy. docs/selinux.md has the meaning and the JSON.`,
+		PersistentPreRun: func(*cobra.Command, []string) { boundMemory() }}
 	c.AddCommand(p.selinuxWhyCommand(), p.selinuxQueryCommand(), p.selinuxContextCommand(), p.selinuxBooleansCommand(), p.selinuxDiffCommand(), p.selinuxAVCCommand(), p.selinuxLabelCommand())
 	return c
+}
+
+// boundMemory has garbage collected early where a policy, which may be made to take memory, comes near 256 MB; whoever has
+// set another limit keeps it.
+func boundMemory() {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(200 << 20)
+	}
 }
 
 // runningPolicy is where the kernel gives its policy, booleans as they are.
@@ -78,25 +90,28 @@ func (f *policyFlags) load() (*selinux.Policy, error) {
 }
 
 func readPolicy(name string) (*selinux.Policy, error) {
-	p, _, err := readPolicyData(name)
-	return p, err
-}
-
-func readPolicyData(name string) (*selinux.Policy, []byte, error) {
 	data, err := readFile(name, selinux.MaxPolicySize)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	return parsePolicy(name, data)
+}
+
+func parsePolicy(name string, data []byte) (*selinux.Policy, error) {
 	p, err := selinux.Parse(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return p, data, nil
+	return p, nil
 }
 
 // worldPolicy reads a policy as a world holds it.
 func worldPolicy(name string) (*world.Policy, error) {
-	p, data, err := readPolicyData(name)
+	data, err := readFile(name, selinux.MaxPolicySize)
+	if err != nil {
+		return nil, err
+	}
+	p, err := parsePolicy(name, data)
 	if err != nil {
 		return nil, err
 	}
@@ -172,13 +187,6 @@ Exit status: 0 no difference; 1 some; 2 usage or bad input.`,
 	return c
 }
 
-// policyDiff is the JSON of diff.
-type policyDiff struct {
-	SchemaVersion string               `json:"schemaVersion"`
-	Equal         bool                 `json:"equal"`
-	Differences   []selinux.Difference `json:"differences"`
-}
-
 func (p *program) selinuxDiff(a, b, output string) error {
 	if err := textOrJSON(output); err != nil {
 		return err
@@ -195,23 +203,24 @@ func (p *program) selinuxDiff(a, b, output string) error {
 	if len(all) > 0 {
 		p.code = exitDenied
 	}
+	out := bufio.NewWriterSize(p.out, 1<<16)
 	if output == "json" {
-		if all == nil {
-			all = []selinux.Difference{}
+		if err := listJSON(out, fmt.Sprintf("\"equal\": %t,\n  \"differences\"", len(all) == 0), slices.Values(all)); err != nil {
+			return err
 		}
-		return encodeAll(p.out, []policyDiff{{"1", len(all) == 0, all}})
+		return out.Flush()
 	}
 	sign := map[string]string{"added": "+", "removed": "-", "changed": "~"}
 	for _, d := range all {
-		fmt.Fprintf(p.out, "%s %s %s\n", sign[d.Change], d.Kind, d.What)
+		fmt.Fprintf(out, "%s %s %s\n", sign[d.Change], d.Kind, d.What)
 		if d.Change == "changed" {
-			fmt.Fprintf(p.out, "    from %s\n    to   %s\n", short(d.From), short(d.To))
+			fmt.Fprintf(out, "    from %s\n    to   %s\n", short(d.From), short(d.To))
 		}
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(p.out, "the policies say the same")
+		fmt.Fprintln(out, "the policies say the same")
 	}
-	return nil
+	return out.Flush()
 }
 
 // short keeps a line of many names readable; the JSON has them all.
@@ -266,7 +275,7 @@ func (p *program) selinuxQuery(f *policyFlags, q *selinux.Query) error {
 	}
 	out := bufio.NewWriterSize(p.out, 1<<16)
 	if f.output == "json" {
-		if err := queryJSON(out, rules); err != nil {
+		if err := listJSON(out, `"rules"`, rules); err != nil {
 			return err
 		}
 		return out.Flush()
@@ -279,14 +288,14 @@ func (p *program) selinuxQuery(f *policyFlags, q *selinux.Query) error {
 	return out.Flush()
 }
 
-// queryJSON writes {schemaVersion, rules}.
-func queryJSON(out io.Writer, rules iter.Seq[selinux.RuleText]) error {
-	if _, err := io.WriteString(out, "{\n  \"schemaVersion\": \"1\",\n  \"rules\": "); err != nil {
+// listJSON writes an object that ends in a list; name is that of the list, with what stands before it.
+func listJSON[T any](out io.Writer, name string, all iter.Seq[T]) error {
+	if _, err := fmt.Fprintf(out, "{\n  \"schemaVersion\": \"1\",\n  %s: ", name); err != nil {
 		return err
 	}
-	l := newList[selinux.RuleText](out, "  ")
-	for r := range rules {
-		if err := l.add(r); err != nil {
+	l := newList[T](out, "  ")
+	for x := range all {
+		if err := l.add(x); err != nil {
 			return err
 		}
 	}
