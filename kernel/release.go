@@ -128,7 +128,7 @@ const (
 	// not looked at then (getname_maybe_null).
 	StatEmptyPath
 	// TmpfileMapsIDs: O_TMPFILE asks whether the task's ids have a place in the filesystem (fsuidgid_has_mapping), before the
-	// directory's permissions. Seen on 6.18.44; which release brought it is not known here.
+	// directory's permissions. Seen on 6.1.192, 6.12.117 and 6.18.44; which release brought it is not known here.
 	TmpfileMapsIDs
 	// ThreadPidfd: clone with CLONE_PIDFD makes threads too.
 	ThreadPidfd
@@ -262,7 +262,7 @@ var changes = [numChanges]struct {
 	TmpfsDirectIO:          {in: [2]int{6, 6}},
 	OverlayUserNS:          {in: [2]int{5, 11}},
 	ExecIDChanged:          {in: [2]int{6, 17}},
-	SetresNothing:          {in: [2]int{6, 3}, maybe: [2]int{5, 4}},
+	SetresNothing:          {in: [2]int{6, 3}, maybe: [2]int{5, 4}, seen: [][3]int{{6, 1, 192}}},
 	ExecOpensFirst:         {in: [2]int{6, 8}},
 	ExecTakesWritten:       {in: [2]int{6, 11}, gone: [2]int{6, 13}, goneSeen: [][3]int{{6, 12, 117}}},
 	ExecCheck:              {in: [2]int{6, 14}},
@@ -272,7 +272,7 @@ var changes = [numChanges]struct {
 	TmpfsAttributes:        {in: [2]int{6, 0}},
 	StatEmptyDescriptor:    {in: [2]int{6, 11}},
 	StatEmptyPath:          {in: [2]int{6, 13}},
-	TmpfileMapsIDs:         {in: [2]int{99, 0}, maybe: [2]int{5, 12}, seen: [][3]int{{6, 18, 44}}},
+	TmpfileMapsIDs:         {in: [2]int{99, 0}, maybe: [2]int{5, 12}, seen: [][3]int{{6, 1, 192}, {6, 12, 117}, {6, 18, 44}}},
 	XattrCopiedFirst:       {in: [2]int{6, 11}, maybe: [2]int{6, 2}},
 	XattrDescriptorLast:    {in: [2]int{6, 13}},
 	TmpfsUserXattr:         {in: [2]int{6, 6}},
@@ -293,12 +293,12 @@ var changes = [numChanges]struct {
 	LandlockWhiteouts:      {in: [2]int{99, 0}, maybe: [2]int{5, 13}, seen: [][3]int{{6, 1, 192}, {6, 12, 117}}, lacking: [][3]int{{6, 18, 44}}},
 	MemoryReadPerfmon:      {in: [2]int{6, 15}},
 	PidMaxNamespaced:       {in: [2]int{6, 14}},
-	ProcInfoPermission:     {in: [2]int{6, 11}, maybe: [2]int{5, 14}},
-	AnonymousSetattr:       {in: [2]int{6, 16}, maybe: [2]int{5, 4}},
+	ProcInfoPermission:     {in: [2]int{6, 11}, maybe: [2]int{5, 14}, seen: [][3]int{{6, 1, 192}}},
+	AnonymousSetattr:       {in: [2]int{6, 16}, maybe: [2]int{5, 4}, lacking: [][3]int{{6, 1, 192}, {6, 12, 117}}},
 	HandleReadFirst:        {in: [2]int{6, 17}},
 	ThreadPidfd:            {in: [2]int{6, 9}},
 	BindToDeviceOnce:       {in: [2]int{5, 7}},
-	ReceiveMarkFree:        {in: [2]int{6, 17}, maybe: [2]int{6, 1}},
+	ReceiveMarkFree:        {in: [2]int{6, 17}, maybe: [2]int{6, 1}, seen: [][3]int{{6, 1, 192}, {6, 12, 117}}},
 	SyslogStrict:           {in: [2]int{6, 18}, maybe: [2]int{6, 8}, seen: [][3]int{{6, 12, 117}}},
 	SetfcapMapsRoot:        {in: [2]int{5, 12}, maybe: [2]int{4, 9}},
 	OverlayParsesLayers:    {in: [2]int{6, 5}},
@@ -310,7 +310,7 @@ var changes = [numChanges]struct {
 	MakeChecksNamespace:    {in: [2]int{6, 16}},
 	MountBeneath:           {in: [2]int{6, 5}},
 	DetachedTrees:          {in: [2]int{6, 15}},
-	MountIDsChecked:        {in: [2]int{6, 18}, maybe: [2]int{6, 9}},
+	MountIDsChecked:        {in: [2]int{6, 18}, maybe: [2]int{6, 9}, seen: [][3]int{{6, 12, 117}}},
 	MountNSByFD:            {in: [2]int{99, 0}, maybe: [2]int{6, 19}},
 	UmountNeedsParent:      {in: [2]int{6, 15}},
 	SetattrRootfs:          {in: [2]int{6, 8}},
