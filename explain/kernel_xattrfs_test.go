@@ -94,7 +94,7 @@ var xattrExt4Cases = []row{
 	{`setxattr("e/f", "security.capability", "` + capsV2 + `", 20, 0)`, "- EPERM EPERM EPERM"},
 	{`ioctl(901, FS_IOC_GETFLAGS, [0])`, "-"},
 	{`ioctl(901, FS_IOC_SETFLAGS, [FS_NODUMP_FL|FS_EXTENT_FL])`, "- EPERM - EPERM"},
-	{`ioctl(901, FS_IOC_SETFLAGS, [FS_NODUMP_FL])`, "?- EPERM ?- EPERM"},
+	{`ioctl(901, FS_IOC_SETFLAGS, [FS_NODUMP_FL])`, "?-/EOPNOTSUPP EPERM ?-/EOPNOTSUPP EPERM"},
 	{`getxattr("r/f", "user.a", 0x1000, 0)`, "EOPNOTSUPP"},
 	{`setxattr("r/f", "trusted.a", "1", 1, 0)`, "EOPNOTSUPP EPERM EPERM EPERM"},
 	{`setxattr("r/f", "system.posix_acl_access", "` + aclBare + `", 28, 0)`, "EOPNOTSUPP"},

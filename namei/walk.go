@@ -19,11 +19,14 @@ type Walk struct {
 	Slash    bool // the path goes on with a slash behind the last component
 	Flags    Flags
 
-	root  world.Path
-	dir   world.Path // directory of a trailing link, for fs.protected_symlinks
-	links uint8
-	saved [MaxSymlinks]string // what is left to walk behind each nested link
-	depth uint8               // how many of them
+	root world.Path
+	// rooted: the walk has looked for the root already, for an absolute path or a .. (nd->root.mnt); with RESOLVE_NO_XDEV an absolute
+	// link leads nowhere before.
+	rooted bool
+	dir    world.Path // directory of a trailing link, for fs.protected_symlinks
+	links  uint8
+	saved  [MaxSymlinks]string // what is left to walk behind each nested link
+	depth  uint8               // how many of them
 }
 
 // GetName checks the string as getname_flags does when it copies it from the task.
@@ -42,7 +45,7 @@ func GetName(c *check.Check, path string, null, empty bool) story.Errno {
 // Init places the walk at its start (path_init). start is the place of dfd; it is ignored where the path is absolute.
 func (n *Walk) Init(c *check.Check, dfd int, path string, flags Flags) story.Errno {
 	n.Flags, n.links, n.LastType, n.Last, n.Slash = flags, 0, LastRoot, "", false
-	n.depth = 0
+	n.depth, n.rooted = 0, flags&scoped != 0
 	n.root = c.W.Task.Root
 	n.Path = world.Path{}
 	if strings.HasPrefix(path, "/") && flags&InRoot == 0 {
@@ -82,10 +85,10 @@ func (n *Walk) jumpRoot(c *check.Check) story.Errno {
 	if n.Flags&Beneath != 0 {
 		return c.Refuse(story.Step{Code: story.ScopeEscape, Errno: story.EXDEV, Op: story.OpLook, Obj: n.Path.Ref()})
 	}
-	if n.Flags&NoXDev != 0 && n.Path.Mount != 0 && n.Path.Mount != n.root.Mount {
+	if n.Flags&NoXDev != 0 && n.Path.Mount != 0 && (!n.rooted || n.Path.Mount != n.root.Mount) {
 		return c.Refuse(story.Step{Code: story.ScopeMount, Errno: story.EXDEV, Op: story.OpCross, Obj: n.root.Ref()})
 	}
-	n.Path = n.root
+	n.Path, n.rooted = n.root, true
 	return 0
 }
 
@@ -370,6 +373,7 @@ func target(w *world.World, link world.Path) world.Path {
 // dotDot is follow_dotdot and the crossing that step_into makes behind it.
 func (n *Walk) dotDot(c *check.Check) story.Errno {
 	w := c.W
+	n.rooted = true
 	if n.Path == n.root {
 		return n.atRoot(c)
 	}

@@ -81,6 +81,8 @@ func mounterKeeps(c *check.Check, p world.Path, name string) story.Errno {
 	case strings.HasPrefix(name, "security."):
 		may = asks(c, cr, c.W.FS.SB(real.SB).UserNS, kernel.CapSysAdmin, check.RealmSuperblock)
 	case strings.HasPrefix(name, "system."):
+	case strings.HasPrefix(name, "user.") && real.Is(world.TypeDir) && real.Mode&0o1000 != 0 && cred.OwnerOrCapable(c.W, cr, real.UID) != kernel.Yes:
+		may = cred.OwnerOrCapable(c.W, cr, real.UID) // xattr_permission
 	default:
 		return mounterUses(c, p, check.MayWrite, story.OpSetattr)
 	}
