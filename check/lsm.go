@@ -77,6 +77,13 @@ type LSM interface {
 	// OnTask is any other hook on a task; itself says that it is the calling one.
 	OnTask(c *Check, h story.Hook, target *world.Process, itself bool, op story.Op, arg uint64) story.Errno
 	SocketCreate(c *Check, family, typ, protocol int) story.Errno
+	// OnSocket is any other hook on a socket, OnIPC one on an object of System V IPC.
+	OnSocket(c *Check, h story.Hook, s *world.Socket, op story.Op) story.Errno
+	OnIPC(c *Check, h story.Hook, o *world.IPCObject, op story.Op, arg uint64) story.Errno
+	// AnonInode is asked for a file without a name of this kind.
+	AnonInode(c *Check, kind string) story.Errno
+	// OnSystem is a hook that is asked with a number.
+	OnSystem(c *Check, h story.Hook, arg uint64) story.Errno
 	// LockedDown is security_locked_down.
 	LockedDown(c *Check, what Lockdown, p world.Path) story.Errno
 
@@ -99,7 +106,10 @@ type Question struct {
 	Cred     *world.Cred // who asks; nil: Check.Cred
 	File     *world.FD
 	Target   *world.Process
-	Name     string // that is made, or the attribute's
+	Socket   *world.Socket
+	Address  SocketAddress
+	IPC      *world.IPCObject
+	Name     string // that is made, the attribute's, or the kind of a file without a name
 	Value    string // of the attribute
 	Args     [3]uint64
 	Renaming Renaming
@@ -137,15 +147,24 @@ type Renaming struct {
 
 // SocketAddress is what bind and connect are asked for. Kinds that no module has rules for have neither TCP nor Abstract.
 type SocketAddress struct {
-	TCP      bool // a TCP socket of IPv4 or IPv6
-	Socket   int  // its family
-	Family   int  // the address's
+	Of       *world.Socket
+	Host     string // as it was written; "": not an address of IP
+	TCP      bool   // a TCP socket of IPv4 or IPv6
+	Socket   int    // its family
+	Family   int    // the address's
 	Len      int64
 	Any      bool // the address is INADDR_ANY
 	Port     uint16
 	Abstract bool // an abstract UNIX address
 	Unsure   bool // what the address holds is not known
 }
+
+// What perf_event_open asks for (PERF_SECURITY_OPEN and its like).
+const (
+	PerfOpen = iota
+	PerfCPU
+	PerfKernel
+)
 
 // Lockdown is a reason of lockdown's, in the order of enum lockdown_reason: those below LockdownIntegrity are refused in both
 // modes.

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"syscallstory/container/inside"
-	"syscallstory/kernel"
 	"syscallstory/probe"
 	"syscallstory/story"
 	"syscallstory/syscalls"
@@ -108,8 +107,7 @@ func Prepare(w *world.World, o Options) (*Plan, error) {
 // freshNetwork says that nobody sets up the network of a container that is launched here: its settings are a new namespace's.
 func freshNetwork(w *world.World) {
 	at := w.Text("the network namespace of a container that is launched here is as it was made")
-	w.Sysctls[kernel.IPUnprivilegedPortStart] = world.Given(1024, at)
-	w.Sysctls[kernel.PingGroupRange] = world.Given(kernel.PackRange(1, 0), at)
+	w.NewNetSettings(at)
 	for i := range w.Namespaces {
 		if n := &w.Namespaces[i]; n.Kind == world.NetNS && !n.Initial {
 			n.Fresh = true

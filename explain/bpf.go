@@ -6,7 +6,6 @@ import (
 	"syscallstory/story"
 	"syscallstory/syscalls"
 	"syscallstory/vfs"
-	"syscallstory/world"
 )
 
 // Routes of bpf and perf_event_open: kernel/bpf/syscall.c, kernel/events/core.c.
@@ -27,7 +26,7 @@ func bpf(c *check.Check, call *syscalls.Call) story.Errno {
 	case size > 144:
 		vfs.NotKnown(c, "how many attributes the kernel knows", story.E2BIG)
 	}
-	if e := c.LSM.Hook(c, story.HookBpf, world.Path{}, story.OpSystem); e != 0 {
+	if e := c.LSM.OnSystem(c, story.HookBpf, uint64(cmd)); e != 0 {
 		return e
 	}
 	if attr.Cut {
@@ -175,14 +174,17 @@ func perfEventOpen(c *check.Check, call *syscalls.Call) story.Errno {
 	if part(attr, "sample_type") != 0 || part(attr, "read_format") != 0 {
 		vfs.NotKnown(c, "whether the kernel takes these samples", story.EINVAL, story.EACCES)
 	}
-	if e := c.LSM.Hook(c, story.HookPerfEventOpen, world.Path{}, story.OpSystem); e != 0 {
+	if e := vfs.PerfPatched(c); e != 0 {
 		return e
 	}
-	if e := vfs.PerfPatched(c); e != 0 {
+	if e := c.LSM.OnSystem(c, story.HookPerfEventOpen, check.PerfOpen); e != 0 {
 		return e
 	}
 	if part(attr, "exclude_kernel") == 0 {
 		if e := vfs.SettingNeeds(c, kernel.PerfEventParanoid, 1, kernel.CapPerfmon, kernel.CapSysAdmin, story.EACCES); e != 0 {
+			return e
+		}
+		if e := c.LSM.OnSystem(c, story.HookPerfEventOpen, check.PerfKernel); e != 0 {
 			return e
 		}
 	}
@@ -225,7 +227,10 @@ func perfTarget(c *check.Check, attr *syscalls.Arg, pid, cpu int) story.Errno {
 		c.MayEnd(story.EPERM)
 	}
 	if pid == -1 {
-		return vfs.SettingNeeds(c, kernel.PerfEventParanoid, 0, kernel.CapPerfmon, kernel.CapSysAdmin, story.EACCES)
+		if e := vfs.SettingNeeds(c, kernel.PerfEventParanoid, 0, kernel.CapPerfmon, kernel.CapSysAdmin, story.EACCES); e != 0 {
+			return e
+		}
+		return c.LSM.OnSystem(c, story.HookPerfEventOpen, check.PerfCPU)
 	}
 	return vfs.PerfTask(c, p)
 }

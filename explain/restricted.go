@@ -9,7 +9,6 @@ import (
 	"syscallstory/story"
 	"syscallstory/syscalls"
 	"syscallstory/vfs"
-	"syscallstory/world"
 )
 
 // Routes of calls that a sysctl opens or closes: io_uring, userfaultfd, memfd_secret, and the keyrings.
@@ -25,7 +24,7 @@ func ioUringSetup(c *check.Check, call *syscalls.Call) story.Errno {
 	if e := vfs.RingAllowed(c); e != 0 {
 		return e
 	}
-	if e := c.LSM.Hook(c, story.HookUringAllowed, world.Path{}, story.OpSystem); e != 0 {
+	if e := c.LSM.OnSystem(c, story.HookUringAllowed, 0); e != 0 {
 		return e
 	}
 	entries, p := uint32(call.Args[0].Val), &call.Args[1]
@@ -41,10 +40,13 @@ func ioUringSetup(c *check.Check, call *syscalls.Call) story.Errno {
 	if entries == 0 || entries > 32768 && flags&16 == 0 {
 		return vfs.Invalid(c, story.EINVAL, "a ring has 1 to 32768 entries")
 	}
-	if e := vfs.FreeDescriptor(c); e != 0 {
+	if e := vfs.RingMemory(c, ringBytes(entries)); e != 0 {
 		return e
 	}
-	if e := vfs.RingMemory(c, ringBytes(entries)); e != 0 {
+	if e := c.LSM.AnonInode(c, "[io_uring]"); e != 0 {
+		return e
+	}
+	if e := vfs.FreeDescriptor(c); e != 0 {
 		return e
 	}
 	c.Pass(story.Step{Code: story.RingOpened, Op: story.OpSystem})
@@ -113,7 +115,10 @@ func userfaultfd(c *check.Check, call *syscalls.Call) story.Errno {
 	if flags&^(own|shared) != 0 {
 		return vfs.Invalid(c, story.EINVAL, "userfaultfd does not know these flags")
 	}
-	return vfs.FreeDescriptor(c)
+	if e := vfs.FreeDescriptor(c); e != 0 {
+		return e
+	}
+	return c.LSM.AnonInode(c, "[userfaultfd]")
 }
 
 // memfdSecret: a boot parameter (secretmem.enable) switches it off too; the world's feature is what both come to.
@@ -124,7 +129,10 @@ func memfdSecret(c *check.Check, call *syscalls.Call) story.Errno {
 	if uint32(call.Args[0].Val)&^0o2000000 != 0 {
 		return vfs.Invalid(c, story.EINVAL, "memfd_secret knows O_CLOEXEC")
 	}
-	return vfs.FreeDescriptor(c)
+	if e := vfs.FreeDescriptor(c); e != 0 {
+		return e
+	}
+	return c.LSM.AnonInode(c, "[secretmem]")
 }
 
 // keyType is key_get_type_from_user.

@@ -218,7 +218,14 @@ func prlimit(c *check.Check, call *syscalls.Call) story.Errno {
 	if e != 0 {
 		return e
 	}
-	if e := vfs.MayLimit(c, p); e != 0 {
+	how := uint64(0)
+	if set {
+		how |= vfs.LimitWrite
+	}
+	if !isNull(&a[3]) {
+		how |= vfs.LimitRead
+	}
+	if e := vfs.MayLimit(c, p, how); e != 0 {
 		return e
 	}
 	return limit(c, p, &a[1], &a[2], set)

@@ -16,6 +16,7 @@ import (
 // ret is what the call is known to have returned; -1 where that is not known, then a new descriptor is the lowest free one.
 // What a call does that has no route is not known: the descriptors that it may have opened are not either.
 func (j *Judge) Apply(call *syscalls.Call, ret int64) {
+	const setFL = 4 // F_SETFL
 	t := &j.w.Task
 	if j.move(j.c.Moved, ret) || j.mounts(call, ret) {
 		return
@@ -41,6 +42,11 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 		j.close(int(int32(call.Args[0].Val)))
 	case call.Name == "close_range" && call.Args[2].Val&4 == 0: // CLOSE_RANGE_CLOEXEC closes them later
 		j.closeRange(uint32(call.Args[0].Val), uint32(call.Args[1].Val))
+	case call.Name == "fcntl" && call.Args[1].Val == setFL:
+		if f := t.FDByNumber(int(int32(call.Args[0].Val))); f != nil {
+			const settable = vfs.OAppend | 0o4000 | 0o40000 | 0o1000000 // SETFL_MASK: O_NONBLOCK, O_DIRECT, O_NOATIME
+			f.Flags = f.Flags&^settable | call.Args[2].Val&settable
+		}
 	case o.Name != "" && !makesDescriptor(call.Name):
 		j.create(o, call)
 	case o.Path != (world.Path{}):

@@ -71,8 +71,7 @@ func (j *Judge) unshare(kinds uint64) {
 		}
 		if k == world.NetNS { // what a new network namespace begins with
 			w.Namespaces[id].Fresh = true
-			w.Sysctls[kernel.IPUnprivilegedPortStart] = world.Given(1024, at)
-			w.Sysctls[kernel.PingGroupRange] = world.Given(kernel.PackRange(1, 0), at)
+			w.NewNetSettings(at)
 		}
 	}
 }
@@ -148,10 +147,11 @@ func (j *Judge) mapIDs(f *world.IDFile, text string) {
 	}
 }
 
-// openLowest opens a descriptor: with the number that the call is known to have returned, else the lowest one that is free.
+// openLowest opens a descriptor: with the number that the call is known to have returned, else the lowest one that is free behind
+// standard input, output and error.
 func (j *Judge) openLowest(f world.FD) {
 	t := &j.w.Task
-	if f.N <= 0 || t.FDByNumber(f.N) != nil {
+	if f.N < 0 || t.FDByNumber(f.N) != nil {
 		for f.N = 3; t.FDByNumber(f.N) != nil; f.N++ {
 		}
 	}

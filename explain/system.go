@@ -270,7 +270,7 @@ func syslog(c *check.Check, call *syscalls.Call) story.Errno {
 	} else if e := vfs.CapableHost(c, kernel.CapSyslog, story.OpSystem); e != 0 {
 		return e
 	}
-	if e := c.LSM.Hook(c, story.HookSyslog, world.Path{}, story.OpSystem); e != 0 {
+	if e := c.LSM.OnSystem(c, story.HookSyslog, uint64(uint32(typ))); e != 0 {
 		return e
 	}
 	switch typ {

@@ -48,6 +48,7 @@ const (
 	// Of the task's network namespace.
 	IPUnprivilegedPortStart
 	PingGroupRange // two numbers, see Range
+	LocalPortRange // two numbers too
 
 	// Of the task's IPC namespace.
 	ShmMax
@@ -71,7 +72,7 @@ var sysctlNames = [NumSysctls]string{"fs.protected_symlinks", "fs.protected_hard
 	"kernel.dmesg_restrict", "kernel.perf_event_paranoid", "kernel.unprivileged_bpf_disabled", "kernel.io_uring_disabled", "kernel.io_uring_group",
 	"kernel.modules_disabled", "kernel.kexec_load_disabled", "kernel.yama.ptrace_scope", "vm.unprivileged_userfaultfd", "fs.nr_open", "fs.mount-max",
 	"vm.mmap_min_addr", "vm.memfd_noexec",
-	"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range",
+	"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.ip_local_port_range",
 	"kernel.shmmax", "kernel.shmall", "kernel.shmmni", "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
 	"fs.mqueue.queues_max", "fs.mqueue.msg_max", "fs.mqueue.msgsize_max"}
 
@@ -113,6 +114,19 @@ func (s Sysctl) NewIPC() (v int, ok bool) {
 	return 0, false
 }
 
+// NewNet is the value that a setting has in a new network namespace; ok is false for settings of anything else.
+func (s Sysctl) NewNet() (v int, ok bool) {
+	switch s {
+	case IPUnprivilegedPortStart:
+		return 1024, true
+	case PingGroupRange:
+		return PackRange(1, 0), true
+	case LocalPortRange:
+		return PackRange(32768, 60999), true
+	}
+	return 0, false
+}
+
 // String returns the setting's name as sysctl(8) prints it.
 func (s Sysctl) String() string { return sysctlNames[s] }
 
@@ -127,12 +141,12 @@ func ParseSysctl(name string) (Sysctl, bool) {
 	return 0, false
 }
 
-// ParseValue reads a setting's value as its file has it: a number, or for net.ipv4.ping_group_range two, which Range takes
+// ParseValue reads a setting's value as its file has it: a number, or for ranges of net.ipv4 two, which Range takes
 // apart; of kernel.sem the first and the third. What is above the largest int counts as that.
 func (s Sysctl) ParseValue(text string) (int, error) {
 	f := strings.Fields(text)
 	switch s {
-	case PingGroupRange:
+	case PingGroupRange, LocalPortRange:
 	case SemLimits:
 		if len(f) != 4 {
 			return 0, fmt.Errorf("%v has four numbers, as in 32000 1024000000 500 32000", s)

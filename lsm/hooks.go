@@ -225,6 +225,22 @@ func (s *Stack) SocketCreate(c *check.Check, family, typ, protocol int) story.Er
 	return s.ask(c, question{Question: check.Question{Hook: story.HookSocketCreate, Op: story.OpSocket, Args: [3]uint64{uint64(family), uint64(typ), uint64(protocol)}}})
 }
 
+func (s *Stack) OnSocket(c *check.Check, h story.Hook, of *world.Socket, op story.Op) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: h, Op: op, Socket: of}})
+}
+
+func (s *Stack) OnIPC(c *check.Check, h story.Hook, o *world.IPCObject, op story.Op, arg uint64) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: h, Op: op, IPC: o, Args: [3]uint64{arg}}})
+}
+
+func (s *Stack) AnonInode(c *check.Check, kind string) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookInodeInitSecurityAnon, Op: story.OpCreate, Name: kind}})
+}
+
+func (s *Stack) OnSystem(c *check.Check, h story.Hook, arg uint64) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: h, Op: story.OpSystem, Args: [3]uint64{arg}}})
+}
+
 // Hook is any other hook.
 func (s *Stack) Hook(c *check.Check, h story.Hook, p world.Path, op story.Op) story.Errno {
 	return s.ask(c, question{Question: check.Question{Hook: h, Path: p, Op: op}})
@@ -364,7 +380,7 @@ func restrictsPorts(w *world.World) bool {
 }
 
 func (s *Stack) socket(c *check.Check, h story.Hook, a check.SocketAddress, right uint64) story.Errno {
-	q := question{Question: check.Question{Hook: h, Op: story.OpEnter}}
+	q := question{Question: check.Question{Hook: h, Op: story.OpEnter, Socket: a.Of, Address: a}}
 	m := s.module(landlock)
 	if m != nil && !c.Muted() && a.TCP && !a.Unsure && restrictsPorts(c.W) {
 		e, port := badAddress(&a, right)

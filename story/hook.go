@@ -106,6 +106,21 @@ const (
 	HookUringAllowed
 	HookCapable
 	HookTaskSetrlimit
+	HookCapget
+	HookTaskAlloc
+	HookInodeInitSecurityAnon
+	HookShmAlloc
+	HookMsgQueueAlloc
+	HookSemAlloc
+	HookShmAssociate
+	HookMsgQueueAssociate
+	HookSemAssociate
+	HookShmShmctl
+	HookMsgQueueMsgctl
+	HookSemSemctl
+	HookShmShmat
+	HookMsgQueueMsgsnd
+	HookSemSemop
 
 	NumHooks
 )
@@ -122,6 +137,8 @@ var hookNames = [NumHooks]string{
 	"socket_create", "socket_bind", "socket_connect", "socket_listen", "socket_setsockopt", "unix_stream_connect", "unix_may_send",
 	"syslog", "settime", "quotactl", "kernel_read_file", "kernel_load_data", "locked_down", "bpf", "perf_event_open", "uring_override_creds", "uring_sqpoll", "key_permission", "ipc_permission",
 	"task_getpgid", "task_getsid", "task_getscheduler", "task_getioprio", "task_movememory", "uring_allowed", "capable", "task_setrlimit",
+	"capget", "task_alloc", "inode_init_security_anon", "shm_alloc_security", "msg_queue_alloc_security", "sem_alloc_security", "shm_associate", "msg_queue_associate", "sem_associate",
+	"shm_shmctl", "msg_queue_msgctl", "sem_semctl", "shm_shmat", "msg_queue_msgsnd", "sem_semop",
 }
 
 // String returns the hook's name, empty for none.

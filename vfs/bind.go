@@ -68,7 +68,7 @@ func Bind(c *check.Check, fd int, a Address) story.Errno {
 	return err
 }
 
-// asked is what Landlock is asked for.
+// asked is what the modules are asked for.
 func (a *Address) asked(s *world.Socket) check.SocketAddress {
 	inet := s.Family == afInet || s.Family == afInet6
 	any := a.Host == ""
@@ -76,7 +76,7 @@ func (a *Address) asked(s *world.Socket) check.SocketAddress {
 		host, err := netip.ParseAddr(a.Host)
 		any = err == nil && host.IsUnspecified()
 	}
-	return check.SocketAddress{TCP: inet && s.Type == sockStream && (s.Protocol == 0 || s.Protocol == 6), Socket: s.Family, Family: a.Family, Len: a.Len, Any: any, Port: a.Port, Abstract: s.Family == afUnix && strings.HasPrefix(a.Path, "\x00")}
+	return check.SocketAddress{Of: s, Host: a.Host, TCP: inet && s.Type == sockStream && (s.Protocol == 0 || s.Protocol == 6), Socket: s.Family, Family: a.Family, Len: a.Len, Any: any, Port: a.Port, Abstract: s.Family == afUnix && strings.HasPrefix(a.Path, "\x00")}
 }
 
 func unknownAddress(c *check.Check, errnos ...story.Errno) story.Errno {
@@ -400,7 +400,7 @@ func Listen(c *check.Check, fd int) story.Errno {
 	if err != 0 || s == nil {
 		return err
 	}
-	if err := c.LSM.Hook(c, story.HookSocketListen, world.Path{}, story.OpListen); err != 0 {
+	if err := c.LSM.OnSocket(c, story.HookSocketListen, s, story.OpListen); err != 0 {
 		return err
 	}
 	reason, e := "", story.Errno(0)

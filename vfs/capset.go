@@ -130,11 +130,12 @@ func Capget(c *check.Check, h CapHeader, null bool) story.Errno {
 	if stop, e := capHeader(c, h); stop || null {
 		return e
 	}
-	switch own := c.W.Task.PID; {
+	own, other := c.W.Task.PID, c.W.ProcessByPID(int(h.PID))
+	switch itself := h.PID == 0 || own != 0 && int(h.PID) == own; {
 	case h.PID < 0:
 		return Invalid(c, story.EINVAL, "a pid is not negative")
-	case h.PID == 0 || own != 0 && int(h.PID) == own || c.W.ProcessByPID(int(h.PID)) != nil:
-		return 0
+	case itself || other != nil:
+		return c.LSM.OnTask(c, story.HookCapget, other, itself, story.OpAccess, 0)
 	}
 	s := story.Step{Code: story.NoSuchProcess, Errno: story.ESRCH, Op: story.OpBecome, Fact: [3]story.Origin{c.W.ProcessesAt}, Val: [3]uint64{uint64(int64(h.PID))}}
 	if !c.W.ProcessesAt.Known() {

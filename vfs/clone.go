@@ -38,6 +38,9 @@ func Clone(c *check.Check, a CloneArgs) story.Errno {
 	if err := processLimit(c); err != 0 {
 		return err
 	}
+	if err := c.LSM.OnTask(c, story.HookTaskAlloc, nil, true, story.OpClone, 0); err != 0 {
+		return err
+	}
 	if err := newNamespaces(c, flags); err != 0 {
 		return err
 	}

@@ -84,7 +84,10 @@ func IPCGet(c *check.Check, k world.IPCKind, key int32, size, flags uint64) stor
 	if k != world.IPCMsg && size > o.Size { // shm_more_checks, sem_more_checks
 		return Invalid(c, story.EINVAL, "the object is smaller")
 	}
-	return ipcPerms(c, o, flags)
+	if e := ipcPerms(c, o, flags); e != 0 {
+		return e
+	}
+	return c.LSM.OnIPC(c, ipcHooks[k].associate, o, story.OpAccess, 0)
 }
 
 // someIPC is a get call of a key of which nothing is known: it may be made, be there, or be somebody's.
@@ -150,6 +153,9 @@ func newIPC(c *check.Check, k world.IPCKind, size, flags uint64) story.Errno {
 		if e := sharedPages(c, size); e != 0 {
 			return e
 		}
+		if e := newLabeled(c, k); e != 0 {
+			return e
+		}
 		if flags&shmHugeTLB != 0 {
 			return hugeSegment(c)
 		}
@@ -157,14 +163,33 @@ func newIPC(c *check.Check, k world.IPCKind, size, flags uint64) story.Errno {
 		if size == 0 {
 			return Invalid(c, story.EINVAL, "a set has a semaphore at least")
 		}
+		if e := newLabeled(c, k); e != 0 {
+			return e
+		}
 		c.Effect(story.Effect{Kind: "ipc"})
 		return 0
+	default:
+		if e := newLabeled(c, k); e != 0 {
+			return e
+		}
 	}
 	if e := ipcCount(c, k, most); e != 0 {
 		return e
 	}
 	c.Effect(story.Effect{Kind: "ipc"})
 	return 0
+}
+
+// ipcHooks are the hooks of each kind.
+var ipcHooks = [...]struct{ alloc, associate, control story.Hook }{
+	world.IPCShm: {story.HookShmAlloc, story.HookShmAssociate, story.HookShmShmctl},
+	world.IPCMsg: {story.HookMsgQueueAlloc, story.HookMsgQueueAssociate, story.HookMsgQueueMsgctl},
+	world.IPCSem: {story.HookSemAlloc, story.HookSemAssociate, story.HookSemSemctl},
+}
+
+// newLabeled asks the modules for a new object.
+func newLabeled(c *check.Check, k world.IPCKind) story.Errno {
+	return c.LSM.OnIPC(c, ipcHooks[k].alloc, nil, story.OpCreate, 0)
 }
 
 // sharedPages is shm_tot against kernel.shmall.
@@ -219,7 +244,7 @@ func ipcPerms(c *check.Check, o *world.IPCObject, flags uint64) story.Errno {
 	}
 	if sure && want&^granted&7 == 0 {
 		c.Pass(s)
-		return c.LSM.Hook(c, story.HookIPCPermission, world.Path{}, story.OpAccess)
+		return c.LSM.OnIPC(c, story.HookIPCPermission, o, story.OpAccess, flags)
 	}
 	owner, a := ipcCapable(c, kernel.CapIpcOwner)
 	switch {
@@ -232,7 +257,7 @@ func ipcPerms(c *check.Check, o *world.IPCObject, flags uint64) story.Errno {
 			return e
 		}
 	}
-	return c.LSM.Hook(c, story.HookIPCPermission, world.Path{}, story.OpAccess)
+	return c.LSM.OnIPC(c, story.HookIPCPermission, o, story.OpAccess, flags)
 }
 
 // ipcDeny refuses; a task that has the capability, but in another user namespace, is told so.

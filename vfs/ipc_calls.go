@@ -38,7 +38,14 @@ func ShmAttach(c *check.Check, id int, addr, flags uint64) story.Errno {
 	if e := ipcPerms(c, o, mode); e != 0 {
 		return e
 	}
-	if e := c.LSM.MmapFile(c, nil, 0, true); e != 0 {
+	if e := c.LSM.OnIPC(c, story.HookShmShmat, o, story.OpAccess, flags&rdonly); e != 0 {
+		return e
+	}
+	prot := uint64(0)
+	if flags&exec != 0 {
+		prot = 4
+	}
+	if e := c.LSM.MmapFile(c, nil, prot, true); e != 0 {
 		return e
 	}
 	if addr != 0 {
@@ -83,6 +90,9 @@ func (x IPCControl) Control(c *check.Check) story.Errno {
 	cmds := ipcCommands[x.Kind]
 	switch x.Cmd {
 	case ipcInfo, cmds.info:
+		if e := x.asks(c, nil); e != 0 {
+			return e
+		}
 		return x.answer(c)
 	case ipcStat, cmds.stat, cmds.any:
 		return x.status(c, cmds.stat, cmds.any)
@@ -101,6 +111,11 @@ func (x IPCControl) Control(c *check.Check) story.Errno {
 		return x.semaphores(c)
 	}
 	return Invalid(c, story.EINVAL, "there is no such command")
+}
+
+// asks is the hook of the command.
+func (x *IPCControl) asks(c *check.Check, o *world.IPCObject) story.Errno {
+	return c.LSM.OnIPC(c, ipcHooks[x.Kind].control, o, story.OpAccess, uint64(x.Cmd))
 }
 
 // answer copies what was asked for to the task.
@@ -134,6 +149,9 @@ func (x *IPCControl) status(c *check.Check, stat, any int) story.Errno {
 	if e := ipcPerms(c, o, 0o444); e != 0 {
 		return e
 	}
+	if e := x.asks(c, o); e != 0 {
+		return e
+	}
 	return x.answer(c)
 }
 
@@ -146,6 +164,8 @@ func (x *IPCControl) down(c *check.Check) story.Errno {
 	if o == nil {
 		ipcLost(c, kernel.CapSysAdmin, story.EPERM)
 	} else if _, e := ipcOwned(c, o, kernel.CapSysAdmin); e != 0 {
+		return e
+	} else if e := x.asks(c, o); e != 0 {
 		return e
 	}
 	if x.Cmd == ipcSet {
@@ -204,6 +224,9 @@ func (x *IPCControl) lock(c *check.Check) story.Errno {
 	if o == nil {
 		return ipcLost(c, kernel.CapIpcLock, story.EPERM)
 	}
+	if e := x.asks(c, o); e != 0 {
+		return e
+	}
 	owns, e := ipcOwned(c, o, kernel.CapIpcLock)
 	if e != 0 || x.Cmd == 12 { // SHM_UNLOCK
 		return e
@@ -256,6 +279,9 @@ func (x *IPCControl) semaphores(c *check.Check) story.Errno {
 		return 0
 	}
 	if e := ipcPerms(c, o, mode); e != 0 {
+		return e
+	}
+	if e := x.asks(c, o); e != 0 {
 		return e
 	}
 	switch {
@@ -314,6 +340,9 @@ func (m Message) Send(c *check.Check) story.Errno {
 		return m.wait(c, kernel.NotKnown, story.EAGAIN, "how full the queue is")
 	}
 	if e := ipcPerms(c, o, 0o222); e != 0 {
+		return e
+	}
+	if e := c.LSM.OnIPC(c, story.HookMsgQueueMsgsnd, o, story.OpWrite, 0); e != 0 {
 		return e
 	}
 	full := kernel.No
@@ -439,6 +468,9 @@ func (x *SemOps) Operate(c *check.Check) story.Errno {
 		return x.outcome(c, kernel.NotKnown, true, "what the operations are")
 	}
 	if e := ipcPerms(c, o, mode); e != 0 {
+		return e
+	}
+	if e := c.LSM.OnIPC(c, story.HookSemSemop, o, story.OpWrite, mode&0o222); e != 0 {
 		return e
 	}
 	return x.perform(c, o, ops)

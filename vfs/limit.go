@@ -8,7 +8,8 @@ import (
 )
 
 // MayLimit is check_prlimit_permission: all ids of the other process are the task's real ones, or CAP_SYS_RESOURCE.
-func MayLimit(c *check.Check, p Process) story.Errno {
+// how is what prlimit is to do.
+func MayLimit(c *check.Check, p Process, how uint64) story.Errno {
 	if p.Self {
 		return 0
 	}
@@ -23,8 +24,14 @@ func MayLimit(c *check.Check, p Process) story.Errno {
 	if e := over(c, p, same, kernel.CapSysResource, story.EPERM, story.OpLimit); e != 0 {
 		return e
 	}
-	return c.LSM.OnTask(c, story.HookTaskPrlimit, p.Process, false, story.OpLimit, 0)
+	return c.LSM.OnTask(c, story.HookTaskPrlimit, p.Process, false, story.OpLimit, how)
 }
+
+// What prlimit does (LSM_PRLIMIT_READ, LSM_PRLIMIT_WRITE).
+const (
+	LimitRead  = 1
+	LimitWrite = 2
+)
 
 // SetLimit is do_prlimit with a new limit.
 func SetLimit(c *check.Check, p Process, n int, set world.Rlimit) story.Errno {

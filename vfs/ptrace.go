@@ -15,6 +15,7 @@ type AccessMode struct {
 	FSIDs  bool        // with the ids for files and the effective capabilities, else with the real ids and the permitted ones
 	MM     bool        // mm_access asks, on the way to the memory's layout
 	Errno  story.Errno // EPERM, or EACCES where mm_access answers
+	Passed bool        // the call answers what a security module answers (__ptrace_may_access)
 }
 
 // readsLayout is the second half of may_access_mm, since 6.15: whoever may watch the machine's performance reads the layout of
@@ -73,6 +74,9 @@ func MayAccess(c *check.Check, p Process, m AccessMode) story.Errno {
 		}
 	}
 	if e := c.LSM.PtraceAccessCheck(c, p.Process, m.Attach); e != 0 {
+		if m.Passed {
+			return e
+		}
 		return m.Errno
 	}
 	return 0
@@ -179,7 +183,7 @@ func Attach(c *check.Check, p Process) story.Errno {
 	if p.Process == nil {
 		c.Unknown(s)
 	}
-	if e := MayAccess(c, p, AccessMode{Attach: true, Errno: story.EPERM}); e != 0 {
+	if e := MayAccess(c, p, AccessMode{Attach: true, Errno: story.EPERM, Passed: true}); e != 0 {
 		return e
 	}
 	s.Code = story.ProcessTraced
@@ -209,7 +213,7 @@ func TraceMe(c *check.Check) story.Errno {
 	s := story.Step{Code: story.ProcessCaps, Errno: story.EPERM, Op: story.OpTrace, Fact: [3]story.Origin{c.W.ProcessesAt, c.Cred.EffectiveAt}, Val: [3]uint64{uint64(c.Cred.Permitted), 0, uint64(kernel.CapSysPtrace)}}
 	if me.Process == nil || me.Parent == 0 || c.W.ProcessByPID(me.Parent) == nil || !c.Cred.EffectiveAt.Known() {
 		c.Unknown(s)
-		return c.LSM.Hook(c, story.HookPtraceTraceme, world.Path{}, story.OpTrace)
+		return c.LSM.OnTask(c, story.HookPtraceTraceme, nil, false, story.OpTrace, 0)
 	}
 	if me.Traced {
 		return c.Refuse(story.Step{Code: story.ProcessTraced, Errno: story.EPERM, Op: story.OpTrace, Fact: [3]story.Origin{me.At}, Val: [3]uint64{uint64(me.PID)}})
@@ -221,5 +225,5 @@ func TraceMe(c *check.Check) story.Errno {
 		return c.Deny(s)
 	}
 	c.Pass(s)
-	return c.LSM.Hook(c, story.HookPtraceTraceme, world.Path{}, story.OpTrace)
+	return c.LSM.OnTask(c, story.HookPtraceTraceme, parent, false, story.OpTrace, 0)
 }

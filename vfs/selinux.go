@@ -367,7 +367,15 @@ func (s *SELinux) special(w *world.World, d world.DentryID) (l selinux.Label, wh
 			}
 			return s.task, "", true
 		default:
-			return l, "the context of the other process is not known", true
+			p := w.ProcessByPID(procPID(fs.D(at.top).Name))
+			if p == nil || !p.Context.Known() {
+				return l, "the context of the other process is not known", true
+			}
+			l, err := s.parse(p.Context.V)
+			if err != nil {
+				return l, "the context of the other process is not one of the policy's: " + err.Error(), true
+			}
+			return l, "", true
 		}
 	}
 	return m.Existing(s.task, path, fileClass(ino.Type()), ""), "", true

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"net/netip"
 	"strings"
 
 	"syscallstory/check"
@@ -182,8 +183,47 @@ func (a *asking) hook() {
 		a.ask(a.source, "process", "setcap")
 	case story.HookSocketCreate:
 		a.socketCreate()
+	case story.HookSocketBind:
+		a.socketBind()
+	case story.HookSocketConnect:
+		a.socketConnect()
+	case story.HookSocketListen:
+		a.socket("listen")
+	case story.HookSocketSetsockopt:
+		a.socket("setopt")
+	case story.HookPtraceTraceme:
+		if l, ok := a.other(q.Target); ok { // the parent is who traces
+			a.list = append(a.list, access{source: l, target: a.source, class: "process", perms: []string{"ptrace"}})
+		}
+	case story.HookPtraceAccessCheck:
+		if l, ok := a.other(q.Target); ok && q.Args[0] != 0 {
+			a.ask(l, "process", "ptrace")
+		} else if ok {
+			a.ask(l, "file", "read")
+		}
+	case story.HookSyslog:
+		a.syslog()
+	case story.HookBpf:
+		if perm := map[uint64]string{0: "map_create", 5: "prog_load"}[q.Args[0]]; perm != "" {
+			a.ask(a.source, "bpf", perm)
+		}
+	case story.HookPerfEventOpen:
+		a.ask(a.source, "perf_event", [...]string{check.PerfOpen: "open", check.PerfCPU: "cpu", check.PerfKernel: "kernel"}[q.Args[0]])
+	case story.HookUringAllowed:
+		if a.c.K.AtLeast(6, 15) != kernel.No { // there is no such hook before
+			a.ask(a.source, "io_uring", "allowed")
+		}
+	case story.HookInodeInitSecurityAnon:
+		cl, _ := a.policy.Class("anon_inode")
+		made, err := a.policy.Create(a.source, a.source, cl, q.Name)
+		if err != nil {
+			a.lost(err.Error())
+			return
+		}
+		a.ask(made.Label, "anon_inode", "create")
+	case story.HookQuotactl: // of all filesystems at once nothing is asked
 	default:
-		if !a.task() {
+		if !a.task() && !a.ipc() {
 			a.lost("what SELinux asks at " + q.Hook.String() + " is not modelled")
 		}
 	}
@@ -321,6 +361,14 @@ func (a *asking) inodeSetxattr() {
 	}
 	a.list = append(a.list, access{source: next, target: sb, class: "filesystem", perms: []string{"associate"}})
 	a.c.NewLabel = a.text(next)
+}
+
+// newContext is the label of what the call makes; not known where SELinux has not said so.
+func newContext(c *check.Check) world.Fact[string] {
+	if c.NewLabel == "" {
+		return world.Fact[string]{}
+	}
+	return world.Given(c.NewLabel, c.W.SELinux.Policy.At)
 }
 
 // created is selinux_determine_inode_label.
@@ -627,7 +675,20 @@ func (a *asking) mayChange(next selinux.Label) bool {
 var taskPerms = map[story.Hook]string{
 	story.HookTaskSetpgid: "setpgid", story.HookTaskGetpgid: "getpgid", story.HookTaskGetsid: "getsession",
 	story.HookTaskSetnice: "setsched", story.HookTaskSetioprio: "setsched", story.HookTaskSetscheduler: "setsched", story.HookTaskMovememory: "setsched",
-	story.HookTaskGetscheduler: "getsched", story.HookTaskGetioprio: "getsched",
+	story.HookTaskGetscheduler: "getsched", story.HookTaskGetioprio: "getsched", story.HookCapget: "getcap", story.HookTaskAlloc: "fork",
+}
+
+// other is the label of another process.
+func (a *asking) other(p *world.Process) (selinux.Label, bool) {
+	if p == nil || !p.Context.Known() {
+		a.lost("the context of the other process is not known")
+		return selinux.Label{}, false
+	}
+	l, err := a.parse(p.Context.V)
+	if err != nil {
+		a.lost("the context of the other process is not one of the policy's: " + err.Error())
+	}
+	return l, err == nil
 }
 
 // task is the hooks on a process; false: the hook is none of them.
@@ -654,15 +715,299 @@ func (a *asking) task() bool {
 		}
 		perm = "setrlimit"
 	}
-	if perm == "" {
+	var perms []string
+	switch {
+	case a.q.Hook == story.HookTaskPrlimit:
+		if a.q.Args[0]&LimitRead != 0 {
+			perms = append(perms, "getrlimit")
+		}
+		if a.q.Args[0]&LimitWrite != 0 {
+			perms = append(perms, "setrlimit")
+		}
+		if len(perms) == 0 {
+			return true
+		}
+	case perm == "":
+		return false
+	default:
+		perms = []string{perm}
+	}
+	target := a.source
+	if p := a.q.Target; !a.q.Itself && (p == nil || p.PID == 0 || p.PID != a.c.W.Task.PID) {
+		l, ok := a.other(p)
+		if !ok {
+			return true
+		}
+		target = l
+	}
+	a.ask(target, "process", perms...)
+	return true
+}
+
+// syslog is selinux_syslog.
+func (a *asking) syslog() {
+	perm := "syslog_mod"
+	switch a.q.Args[0] {
+	case 3, 10:
+		perm = "syslog_read"
+	case 6, 7, 8:
+		perm = "syslog_console"
+	}
+	a.toKernel("system", perm)
+}
+
+// toKernel asks of what belongs to the kernel itself.
+func (a *asking) toKernel(class, perm string) {
+	l, ok := a.policy.InitialSID("kernel")
+	if !ok {
+		a.lost("the policy has no context of the kernel")
+		return
+	}
+	a.ask(l, class, perm)
+}
+
+// ipcClasses are the classes of the kinds of System V IPC.
+var ipcClasses = [...]string{world.IPCShm: "shm", world.IPCMsg: "msgq", world.IPCSem: "sem"}
+
+// ipc is the hooks on objects of System V IPC; false: the hook is none of them.
+func (a *asking) ipc() bool {
+	q := a.q
+	switch q.Hook {
+	case story.HookShmAlloc, story.HookMsgQueueAlloc, story.HookSemAlloc:
+		class := map[story.Hook]string{story.HookShmAlloc: "shm", story.HookMsgQueueAlloc: "msgq", story.HookSemAlloc: "sem"}[q.Hook]
+		a.ask(a.source, class, "create")
+		a.c.NewLabel = a.text(a.source)
+		return true
+	case story.HookShmShmctl, story.HookMsgQueueMsgctl, story.HookSemSemctl:
+		if cmd := int(q.Args[0]); q.IPC == nil || cmd == ipcInfo {
+			a.toKernel("system", "ipc_info")
+		} else {
+			a.object(controlPerms(q.IPC.Kind, cmd)...)
+		}
+		return true
+	case story.HookIPCPermission:
+		var perms []string
+		if q.Args[0]&0o444 != 0 {
+			perms = append(perms, "unix_read")
+		}
+		if q.Args[0]&0o222 != 0 {
+			perms = append(perms, "unix_write")
+		}
+		a.object(perms...)
+	case story.HookShmAssociate, story.HookMsgQueueAssociate, story.HookSemAssociate:
+		a.object("associate")
+	case story.HookShmShmat:
+		if q.Args[0] != 0 {
+			a.object("read")
+		} else {
+			a.object("read", "write")
+		}
+	case story.HookSemSemop:
+		if q.Args[0] == 0 {
+			a.object("read")
+		} else {
+			a.object("read", "write")
+		}
+	case story.HookMsgQueueMsgsnd:
+		a.message()
+	default:
 		return false
 	}
-	if !a.q.Itself && (a.q.Target == nil || a.q.Target.PID == 0 || a.q.Target.PID != a.c.W.Task.PID) {
-		a.lost("the context of the other process is not known")
+	return true
+}
+
+// controlPerms are the permissions that a command of shmctl, msgctl or semctl asks for.
+func controlPerms(k world.IPCKind, cmd int) []string {
+	switch {
+	case cmd == ipcStat || cmd == ipcCommands[k].stat || cmd == ipcCommands[k].any:
+		return []string{"getattr", "associate"}
+	case cmd == ipcSet:
+		return []string{"setattr"}
+	case cmd == ipcRmid:
+		return []string{"destroy"}
+	case k == world.IPCShm: // SHM_LOCK, SHM_UNLOCK
+		return []string{"lock"}
+	}
+	const getPID, getVal, getAll, getNCnt, getZCnt = 11, 12, 13, 14, 15
+	switch cmd {
+	case getPID, getNCnt, getZCnt:
+		return []string{"getattr"}
+	case getVal, getAll:
+		return []string{"read"}
+	}
+	return []string{"write"}
+}
+
+// object asks for permissions to the object of System V IPC (ipc_has_perm).
+func (a *asking) object(perms ...string) (l selinux.Label, ok bool) {
+	o := a.q.IPC
+	if len(perms) == 0 {
+		return l, false
+	}
+	if o == nil || !o.Context.Known() {
+		a.lost("the context of the object is not known")
+		return l, false
+	}
+	l, err := a.parse(o.Context.V)
+	if err != nil {
+		a.lost("the context of the object is not one of the policy's: " + err.Error())
+		return l, false
+	}
+	a.ask(l, ipcClasses[o.Kind], perms...)
+	return l, true
+}
+
+// message is selinux_msg_queue_msgsnd: the message has a label of its own, which the policy draws from the task's and the queue's.
+func (a *asking) message() {
+	queue, ok := a.object("write")
+	if !ok {
+		return
+	}
+	cl, _ := a.policy.Class("msg")
+	made, err := a.policy.Create(a.source, queue, cl, "")
+	if err != nil {
+		a.lost(err.Error())
+		return
+	}
+	a.ask(made.Label, "msg", "send")
+	a.list = append(a.list, access{source: made.Label, target: queue, class: "msgq", perms: []string{"enqueue"}})
+}
+
+// socket asks for permissions to the socket itself (sock_has_perm); nothing is asked of the kernel's own.
+func (a *asking) socket(perms ...string) (l selinux.Label, class string, ok bool) {
+	s := a.q.Socket
+	if s == nil || !s.Context.Known() {
+		a.lost("the context of the socket is not known")
+		return l, "", false
+	}
+	if class = a.socketClass(s.Family, s.Type, s.Protocol); class == "" {
+		a.lost("the class of such a socket is not modelled")
+		return l, "", false
+	}
+	l, err := a.parse(s.Context.V)
+	if err != nil {
+		a.lost("the context of the socket is not one of the policy's: " + err.Error())
+		return l, "", false
+	}
+	if its, there := a.policy.InitialSID("kernel"); there && l == its {
+		return l, class, true
+	}
+	if its, there := a.policy.InitialSID("init"); there && l == its {
+		a.lost("whether the kernel asks of sockets of the first process is not modelled")
+		return l, class, false
+	}
+	a.ask(l, class, perms...)
+	return l, class, true
+}
+
+// protocol is sk_protocol, by which ports are named.
+func protocolOf(s *world.Socket) uint8 {
+	const tcp, udp = 6, 17
+	switch {
+	case s.Protocol != 0:
+		return uint8(s.Protocol)
+	case s.Type == sockStream:
+		return tcp
+	case s.Type == sockDgram:
+		return udp
+	}
+	return 0
+}
+
+// socketBind is selinux_socket_bind: the socket, then the port unless it is one that the kernel itself gives away, then the address.
+func (a *asking) socketBind() {
+	s, addr := a.q.Socket, &a.q.Address
+	l, class, ok := a.socket("bind")
+	if !ok || s.Family != afInet && s.Family != afInet6 {
+		return
+	}
+	host, err := netip.ParseAddr(addr.Host)
+	if err != nil {
+		host = netip.IPv4Unspecified()
+		if addr.Family == afInet6 {
+			host = netip.IPv6Unspecified()
+		}
+	}
+	e := story.Errno(0)
+	switch {
+	case addr.Len < 2, (addr.Family == afUnspec || addr.Family == afInet) && addr.Len < 16, addr.Family == afInet6 && addr.Len < 24:
+		e = story.EINVAL
+	case addr.Family == afUnspec && s.Family == afInet6:
+		a.lost("what the release asks of an address without a family is not modelled")
+		return
+	case addr.Family != afUnspec && addr.Family != afInet && addr.Family != afInet6, addr.Family == afUnspec && !host.IsUnspecified():
+		e = story.EAFNOSUPPORT
+	}
+	if e != 0 {
+		a.errno, a.words = e, "the address is too short, or of another family"
+		return
+	}
+	if a.namesPort(addr.Port) {
+		port, known := a.policy.Port(protocolOf(s), addr.Port)
+		if !known {
+			a.lost("the policy has no context of the port")
+			return
+		}
+		a.list = append(a.list, access{source: l, target: port, class: class, perms: []string{"name_bind"}})
+	}
+	if a.why != "" {
+		return
+	}
+	node, known := a.policy.Node(host)
+	if !known {
+		a.lost("the policy has no context of the address")
+		return
+	}
+	a.list = append(a.list, access{source: l, target: node, class: class, perms: []string{"node_bind"}})
+}
+
+// namesPort reports whether a port is asked for: one that needs CAP_NET_BIND_SERVICE, or outside of those that sockets without one get.
+func (a *asking) namesPort(port uint16) bool {
+	if port == 0 {
+		return false
+	}
+	first, free := a.c.W.Sysctl(kernel.IPUnprivilegedPortStart), a.c.W.Sysctl(kernel.LocalPortRange)
+	if first.Known() && int(port) < first.V {
 		return true
 	}
-	a.ask(a.source, "process", perm)
-	return true
+	low, high := kernel.Range(free.V)
+	outside := free.Known() && (uint32(port) < low || uint32(port) > high)
+	if !outside && (!first.Known() || !free.Known()) {
+		a.lost("which ports sockets get on their own is not known")
+	}
+	return outside
+}
+
+// socketConnect is selinux_socket_connect: the socket, and of TCP and SCTP the port.
+func (a *asking) socketConnect() {
+	s, addr := a.q.Socket, &a.q.Address
+	l, class, ok := a.socket("connect")
+	if !ok {
+		return
+	}
+	named := class == "tcp_socket" || class == "sctp_socket" || class == "dccp_socket"
+	switch {
+	case addr.Len < 2:
+		a.errno, a.words = story.EINVAL, "an address begins with its family"
+		return
+	case addr.Family == afUnspec || !named:
+		return
+	case addr.Family == afInet && addr.Len < 16, addr.Family == afInet6 && addr.Len < 24:
+		a.errno, a.words = story.EINVAL, "the address is too short"
+		return
+	case addr.Family != afInet && addr.Family != afInet6:
+		a.errno, a.words = story.EAFNOSUPPORT, "the address is of another family"
+		if class == "sctp_socket" {
+			a.errno = story.EINVAL
+		}
+		return
+	}
+	port, known := a.policy.Port(protocolOf(s), addr.Port)
+	if !known {
+		a.lost("the policy has no context of the port")
+		return
+	}
+	a.list = append(a.list, access{source: l, target: port, class: class, perms: []string{"name_connect"}})
 }
 
 // socketCreate is selinux_socket_create.
@@ -688,6 +1033,7 @@ func (a *asking) socketCreate() {
 		return
 	}
 	a.ask(l, class, "create")
+	a.c.NewLabel = a.text(l)
 }
 
 // socketClass is socket_type_to_security_class; "": not modelled.

@@ -73,6 +73,7 @@ func createSocket(c *check.Check, s *world.Socket) story.Errno {
 	if err := c.LSM.SocketCreate(c, s.Family, s.Type, s.Protocol); err != 0 {
 		return err
 	}
+	s.Context = newContext(c)
 	switch s.Family {
 	case afUnspec:
 		return c.Refuse(fam)

@@ -38,7 +38,7 @@ func Setsockopt(c *check.Check, fd int, o Option) story.Errno {
 	if int32(o.Len) < 0 {
 		return Invalid(c, story.EINVAL, "the value's length is negative")
 	}
-	if err := c.LSM.Hook(c, story.HookSocketSetsockopt, world.Path{}, story.OpSetopt); err != 0 {
+	if err := c.LSM.OnSocket(c, story.HookSocketSetsockopt, s, story.OpSetopt); err != 0 {
 		return err
 	}
 	switch {

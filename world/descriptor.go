@@ -119,7 +119,8 @@ type Socket struct {
 	Listens  bool
 	// Connected: it has a peer.
 	Connected bool
-	Device    bool // it is bound to an interface (SO_BINDTODEVICE)
+	Device    bool         // it is bound to an interface (SO_BINDTODEVICE)
+	Context   Fact[string] // of SELinux
 }
 
 // Context is a filesystem under configuration: fsopen(2), fspick(2).

@@ -29,10 +29,11 @@ type IPCObject struct {
 	UID, CUID KUID   // owner and creator
 	GID, CGID KGID
 	Mode      uint16
-	Size      uint64   // bytes of a segment, of a queue how many it takes (msg_qbytes), semaphores of a set
-	Used      uint64   // bytes in a message queue
-	Messages  uint64   // in it
-	Values    []uint16 // of the semaphores; nil: not known
+	Size      uint64       // bytes of a segment, of a queue how many it takes (msg_qbytes), semaphores of a set
+	Used      uint64       // bytes in a message queue
+	Messages  uint64       // in it
+	Values    []uint16     // of the semaphores; nil: not known
+	Context   Fact[string] // of SELinux
 	At        story.Origin
 }
 
@@ -78,6 +79,15 @@ func (w *World) IPCListed() story.Origin {
 func (w *World) NewIPCSettings(at story.Origin) {
 	for s := range kernel.NumSysctls {
 		if v, ok := s.NewIPC(); ok {
+			w.Sysctls[s] = Given(v, at)
+		}
+	}
+}
+
+// NewNetSettings gives the network namespace's settings the values that a new one has.
+func (w *World) NewNetSettings(at story.Origin) {
+	for s := range kernel.NumSysctls {
+		if v, ok := s.NewNet(); ok {
 			w.Sysctls[s] = Given(v, at)
 		}
 	}

@@ -23,6 +23,7 @@ type Process struct {
 	MountNS    uint8             // index into World.MountNS
 	Rlimits    *[16]Fact[Rlimit] // by RLIMIT_* number; nil: not known
 	NS         [NumNSKinds]NamespaceID
+	Context    Fact[string] // of SELinux
 	Undomained bool         // it is known to be under no ruleset of Landlock
 	At         story.Origin // unknown: whether there is such a process, and whose it is, is not known
 }

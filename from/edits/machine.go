@@ -275,7 +275,7 @@ func (p *person) Sysctl(s kernel.Sysctl, v int) {
 
 // SysctlText writes a value as sysctl(8) takes it.
 func SysctlText(s kernel.Sysctl, v int) string {
-	if s == kernel.PingGroupRange {
+	if s == kernel.PingGroupRange || s == kernel.LocalPortRange {
 		low, high := kernel.Range(v)
 		return fmt.Sprintf("%d %d", low, high)
 	}

@@ -28,6 +28,7 @@ type fdFact struct {
 	user   int // of a user namespace: its index
 	pid    int // of a pidfd: the process as the reader counts; -1: it has ended
 	socket world.Socket
+	label  string // of a socket, for SELinux; "": none, or not known
 	sockNS nsFact
 	err    error // why what it leads to is not known
 }
@@ -145,6 +146,12 @@ func (f *fdFact) readSocket(pidfd int, users *userTree) {
 		}
 	}
 	s.Bound = s.Bound || s.Listens
+	if labelled() {
+		var text [4096]byte
+		if n, e := unix.Fgetxattr(fd, world.XattrSELinux, text[:]); e == nil {
+			f.label = strings.TrimRight(string(text[:n]), "\x00")
+		}
+	}
 	ns, e := unix.IoctlRetInt(fd, unix.SIOCGSKNS)
 	if e != nil {
 		f.sockNS = nsFact{err: e}
@@ -235,6 +242,9 @@ func (b *builder) kind(d *world.FD, f *fdFact) error {
 		}
 		s := f.socket
 		s.NS = b.namespace(world.NetNS, f.sockNS)
+		if f.label != "" {
+			s.Context = world.Given(f.label, d.At)
+		}
 		d.Socket = &s
 	case world.FDNamespace:
 		if f.err != nil {

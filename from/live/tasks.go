@@ -33,6 +33,7 @@ type taskFact struct {
 	nice     int
 	policy   int
 	priority int
+	context  string // SELinux's; "": none, or not known
 }
 
 // readTasks reads the tasks that a process can name by their ids: those of its PID namespace and of the ones below. The error says why
@@ -134,6 +135,11 @@ func (p *Process) readTask(pid, tid, level int, home uint64, seen map[uint64]nsF
 		unix.Close(fd)
 	}
 	t.readStat(base)
+	if labelled() {
+		if text, err := readAt(dir, "attr/current", 4096); err == nil {
+			t.context = strings.TrimRight(string(text), "\x00\n")
+		}
+	}
 	t.readDumpable(base, p.users)
 	return t, true, nil
 }
@@ -191,6 +197,9 @@ func (b *builder) processes() {
 			Session: t.session, Group: t.group, Parent: parents[t.st.ppid], Nice: t.nice, Policy: t.policy, RTPriority: t.priority, At: at}
 		if t.pid == t.tgid {
 			q.TGID = 0
+		}
+		if t.context != "" {
+			q.Context = world.Given(t.context, b.Text(fmt.Sprintf("/proc/%d/attr/current", t.st.pid)))
 		}
 		if t.userErr != nil {
 			q.At = b.Miss(fmt.Sprintf("the user namespace of process %d cannot be read", t.st.pid), "run as root")

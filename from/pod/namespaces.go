@@ -67,19 +67,18 @@ func (b *builder) network() error {
 		version = b.o.Node.Engine.Version
 	}
 	unprivileged, known := opensPorts(b.engine, version)
-	set := func(s kernel.Sysctl, before, runtime int, may bool) {
+	b.NewNetSettings(at)
+	set := func(s kernel.Sysctl, runtime int, may bool) {
 		switch {
 		case !known && may:
 			b.Sysctls[s].At = b.Miss(fmt.Sprintf("what the runtime sets %v to is not known", s), "--node FILE with the engine and its version, or securityContext.sysctls")
 		case unprivileged && may:
 			b.Sysctls[s] = world.Given(runtime, b.Text("the runtime, "+strings.TrimSpace(b.engine+" "+version)))
-		default:
-			b.Sysctls[s] = world.Given(before, at)
 		}
 	}
-	set(kernel.IPUnprivilegedPortStart, 1024, 0, true)
+	set(kernel.IPUnprivilegedPortStart, 0, true)
 	// In a user namespace the runtime leaves it: its last group has no number there.
-	set(kernel.PingGroupRange, kernel.PackRange(1, 0), kernel.PackRange(0, 1<<31-1), b.Task.Cred.UserNS == 0)
+	set(kernel.PingGroupRange, kernel.PackRange(0, 1<<31-1), b.Task.Cred.UserNS == 0)
 	if b.engine == "cri-o" {
 		b.Sysctls[kernel.PingGroupRange] = world.Given(kernel.PackRange(0, 0), b.Text("the runtime, cri-o"))
 	}
@@ -91,7 +90,7 @@ func (b *builder) settings() error {
 	for i, c := range b.psc.Sysctls {
 		s, ok := kernel.ParseSysctl(strings.ReplaceAll(c.Name, "/", "."))
 		_, ipc := s.NewIPC()
-		network := s == kernel.IPUnprivilegedPortStart || s == kernel.PingGroupRange
+		_, network := s.NewNet()
 		if !ok || !ipc && !network || ipc && b.p.Spec.HostIPC || network && b.p.Spec.HostNetwork {
 			continue
 		}

@@ -2,8 +2,10 @@ package selinux
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"syscallstory/check"
@@ -37,8 +39,8 @@ type asked struct {
 // types are the types of files.
 var types = map[string]uint16{"dir": world.TypeDir, "file": world.TypeReg, "link": world.TypeLink, "fifo": world.TypeFIFO, "null": world.TypeChar}
 
-// predict says what a scene's calls end in; unsure is why the model does not know the end of the call behind them.
-func (m *machine) predict(s *Scene, labels map[string]string) (all []asked, unsure string, err error) {
+// predict says what a scene's calls end in. pids are those of the task and of the other processes, in one PID namespace. unsure is why the model does not know the end of the call behind them.
+func (m *machine) predict(s *Scene, labels map[string]string, pids []int) (all []asked, unsure string, err error) {
 	w := world.New()
 	at := w.Text("the scene")
 	m.node.Apply(w)
@@ -90,35 +92,46 @@ func (m *machine) predict(s *Scene, labels map[string]string) (all []asked, unsu
 		root = w.FS.SB(id).Root
 	}
 	mnt := w.Attach(world.Path{Mount: below, Dentry: w.FS.Add(w.FS.SB(base).Root, "w", inode(world.TypeDir|0o755, 0, ""))}, world.Mount{Root: root, SB: id, Point: "/w", Origin: at, Why: at})
-	cr := world.Cred{UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at, NoNewAt: at, SecurebitsAt: at, Bounding: world.AllCaps}
-	if s.UID == 0 {
-		cr.Effective, cr.Permitted = world.AllCaps, world.AllCaps
+	credOf := func(uid uint32) world.Cred {
+		cr := world.Cred{UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at, NoNewAt: at, SecurebitsAt: at, Bounding: world.AllCaps}
+		if uid == 0 {
+			cr.Effective, cr.Permitted = world.AllCaps, world.AllCaps
+		}
+		u, g := world.KUID(uid), world.KGID(uid)
+		cr.RUID, cr.EUID, cr.SUID, cr.FSUID, cr.RGID, cr.EGID, cr.SGID, cr.FSGID = u, u, u, u, g, g, g, g
+		return cr
 	}
-	u, g := world.KUID(s.UID), world.KGID(s.UID)
-	cr.RUID, cr.EUID, cr.SUID, cr.FSUID, cr.RGID, cr.EGID, cr.SGID, cr.FSGID = u, u, u, u, g, g, g, g
 	one := world.Given(1, at)
 	empty := world.Given("", at)
 	here := world.Path{Mount: mnt, Dentry: root}
-	w.Task = world.Task{Cred: cr, Root: here, Cwd: here, CwdAt: at, Umask: world.Given(uint16(0), at), FDsAt: at, NoFile: world.Given(1024, at), OpenFDs: world.Given(0, at), Devices: world.Devices{All: true, At: at},
+	w.Task = world.Task{PID: pids[0], Cred: credOf(s.UID), Root: here, Cwd: here, CwdAt: at, Umask: world.Given(uint16(0), at), FDsAt: at, NoFile: world.Given(1024, at), OpenFDs: world.Given(0, at), Devices: world.Devices{All: true, At: at},
 		NS: w.InitialNamespaces(at), LandlockAt: at, Threads: one, FSUsers: one, Seccomp: world.Seccomp{At: at}, Labels: []world.Label{{Module: "selinux", Value: s.Task, At: at}},
 		Contexts: world.Contexts{Exec: empty, FSCreate: world.Given(s.FSCreate, at), SockCreate: empty, KeyCreate: empty}}
 	for i := range w.Task.Rlimits {
 		w.Task.Rlimits[i] = world.Given(world.Rlimit{Cur: ^uint64(0), Max: ^uint64(0)}, at)
 	}
+	opened := world.FD{N: 0, Path: here, FlagsAt: at, At: at, Opener: world.Given(m.builder, at)}
 	if s.Opened != "" {
-		p, _, st := w.Resolve(here, here, s.Opened)
-		if st != world.Present {
+		var st world.State
+		if opened.Path, _, st = w.Resolve(here, here, s.Opened); st != world.Present {
 			return nil, "", fmt.Errorf("the scene has no %s", s.Opened)
 		}
-		w.Task.FDs = []world.FD{{N: 0, Path: p, Flags: 2, FlagsAt: at, At: at, Opener: world.Given(m.builder, at), Labeled: w.FS.I(p.Dentry).Context}}
-		w.Task.OpenFDs.V = 1
+		opened.Flags = 2
+	}
+	opened.Labeled = w.FS.I(opened.Path.Dentry).Context
+	w.Task.FDs, w.Task.OpenFDs.V = []world.FD{opened}, 1
+	w.ProcessesAt = w.Miss("what other processes there are", "")
+	builder := os.Getpid()
+	w.Processes = []world.Process{{PID: pids[0], Parent: builder, Cred: w.Task.Cred, NS: w.Task.NS, Context: world.Given(s.Task, at), At: at}, {PID: builder, Cred: credOf(0), Dumpable: true, NS: w.Task.NS, Context: world.Given(m.builder, at), At: at}}
+	for i, o := range s.Others {
+		w.Processes = append(w.Processes, world.Process{PID: pids[i+1], Cred: credOf(o.UID), Dumpable: o.UID == 0, NS: w.Task.NS, Context: world.Given(o.Context, at), At: at})
 	}
 	j, err := explain.Bind(w, nil)
 	if err != nil {
 		return nil, "", err
 	}
 	for _, text := range s.Calls {
-		call, err := syscalls.Parse(syscalls.X8664, text)
+		call, err := syscalls.Parse(syscalls.X8664, named(text, pids))
 		if err != nil {
 			return nil, "", err
 		}
@@ -135,7 +148,12 @@ func (m *machine) predict(s *Scene, labels map[string]string) (all []asked, unsu
 			j.ApplyRefused()
 			continue
 		}
-		j.Apply(call, -1)
+		ret := int64(-1)
+		if call.Name == "socket" {
+			for ret = 0; w.Task.FDByNumber(int(ret)) != nil; ret++ {
+			}
+		}
+		j.Apply(call, ret)
 		if call.Name == "mknod" && strings.Contains(text, "S_IFIFO") { // nobody has it open
 			if made, _, st := w.Resolve(here, w.Task.Cwd, call.Args[0].Str); st == world.Present {
 				w.FS.I(made.Dentry).Known |= world.KnownPeers
@@ -143,6 +161,14 @@ func (m *machine) predict(s *Scene, labels map[string]string) (all []asked, unsu
 		}
 	}
 	return all, "", nil
+}
+
+// named puts the ids of processes into a call.
+func named(text string, pids []int) string {
+	for i, pid := range pids {
+		text = strings.ReplaceAll(text, fmt.Sprintf("PID%d", i), strconv.Itoa(pid))
+	}
+	return text
 }
 
 // why says what a story lacks.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"path"
 	"slices"
+	"strings"
 
 	"syscallstory/selinux"
 )
@@ -101,6 +102,49 @@ func (g *gen) file(class string) string {
 	return text
 }
 
+// other draws the context of another process: most are of domains about which there are rules for the task.
+func (g *gen) other() (string, bool) {
+	class, _ := g.policy.Class("process")
+	text, found := "", false
+	for range 30 {
+		t, l, ok := g.context(g.domains, "system_r", "system_r", "user_r", "unconfined_r")
+		if !ok {
+			continue
+		}
+		if text, found = t, true; g.one(6) || g.policy.Decide(g.task, l, class).Allowed != 0 {
+			break
+		}
+	}
+	return text, found
+}
+
+// about writes a call on another process. No signal ends it.
+func (g *gen) about(n int) string {
+	pid := fmt.Sprintf("PID%d", n)
+	return strings.ReplaceAll(g.pick("kill(PID, 0)", "kill(PID, SIGURG)", "kill(PID, SIGCHLD)", "kill(PID, SIGSTOP)", "getpgid(PID)", "getsid(PID)", "sched_getscheduler(PID)", "sched_setscheduler(PID, SCHED_OTHER, {sched_priority=0})",
+		"setpriority(PRIO_PROCESS, PID, 5)", "ioprio_get(IOPRIO_WHO_PROCESS, PID)", "prlimit64(PID, RLIMIT_CORE, NULL, 0xb0f0)", "get_robust_list(PID, 0xb0f0, 0xb0f0)", "kcmp(PID, PID, KCMP_VM, 0, 0)",
+		"capget({version=_LINUX_CAPABILITY_VERSION_3, pid=PID}, 0xb0f0)", "capget({version=_LINUX_CAPABILITY_VERSION_3, pid=0}, 0xb0f0)"), "PID", pid)
+}
+
+// socket writes a call on a socket, or one that makes one.
+func (g *gen) socket() string {
+	fd := g.IntN(4)
+	port := g.number(0, 22, 80, 443, 1023, 1024, 8080, 5432, 32767, 40000, 61000)
+	host := g.pick("0.0.0.0", "127.0.0.1")
+	switch g.IntN(8) {
+	case 0, 1, 2:
+		return g.pick("socket(AF_UNIX, SOCK_STREAM, 0)", "socket(AF_INET, SOCK_STREAM, 0)", "socket(AF_INET, SOCK_STREAM, IPPROTO_TCP)", "socket(AF_INET, SOCK_DGRAM, 0)", "socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDP)", "socket(AF_INET6, SOCK_STREAM, 0)")
+	case 3, 4:
+		return fmt.Sprintf("bind(%d, {sa_family=AF_INET, sin_port=htons(%d), sin_addr=inet_addr(%q)}, 16)", fd, port, host)
+	case 5:
+		return fmt.Sprintf("setsockopt(%d, SOL_SOCKET, %s, [1], 4)", fd, g.pick("SO_REUSEADDR", "SO_KEEPALIVE", "SO_MARK"))
+	case 6:
+		return fmt.Sprintf("listen(%d, 1)", fd)
+	}
+	return g.pick(fmt.Sprintf("bind(%d, {sa_family=AF_INET6, sin6_port=htons(%d), sin6_flowinfo=htonl(0), inet_pton(AF_INET6, \"::\", &sin6_addr), sin6_scope_id=0}, 28)", fd, port),
+		fmt.Sprintf("bind(%d, {sa_family=AF_UNSPEC}, 16)", fd), fmt.Sprintf("connect(%d, {sa_family=AF_UNSPEC}, 16)", fd))
+}
+
 var classOf = map[string]string{"dir": "dir", "file": "file", "link": "lnk_file", "fifo": "fifo_file", "null": "chr_file"}
 
 // scene makes files, a task and its calls.
@@ -110,6 +154,11 @@ func (g *gen) scene() *Scene {
 		s.Task, g.task, ok = g.context(g.domains, "system_r", "system_r", "system_r", "user_r", "unconfined_r", "object_r")
 	}
 	s.UID = g.number(0, 0, 1000)
+	for range g.IntN(maxOthers + 1) {
+		if text, ok := g.other(); ok {
+			s.Others = append(s.Others, Other{text, g.number(s.UID, s.UID, 0, 1000)})
+		}
+	}
 	s.Overlay = g.one(4)
 	switch {
 	case g.one(6):
@@ -131,9 +180,15 @@ func (g *gen) scene() *Scene {
 		s.Opened = plain[g.IntN(len(plain))]
 	}
 	for range 24 {
-		s.Calls = append(s.Calls, g.call())
+		if len(s.Others) > 0 && g.one(5) {
+			s.Calls = append(s.Calls, g.about(1+g.IntN(len(s.Others))))
+		} else if g.one(8) {
+			s.Calls = append(s.Calls, g.socket())
+		} else {
+			s.Calls = append(s.Calls, g.call())
+		}
 	}
-	s.Calls = append(s.Calls, g.last())
+	s.Calls = append(s.Calls, g.last(len(s.Others) > 0))
 	return s
 }
 
@@ -178,7 +233,7 @@ func (g *gen) path() string {
 func (g *gen) call() string {
 	p := g.path()
 	mode := func() string { return g.pick("0755", "0700", "0644", "0600", "02775") }
-	fd := func() int { return g.IntN(3) }
+	fd := func() uint32 { return g.number(0, 0, 0, 1, 2) }
 	switch g.IntN(36) {
 	case 34, 35:
 		return fmt.Sprintf("execve(%q, [\"x\"], [])", p)
@@ -235,10 +290,15 @@ func (g *gen) call() string {
 }
 
 // last writes a call behind which not everything is known.
-func (g *gen) last() string {
+func (g *gen) last(others bool) string {
 	if g.one(4) {
 		return fmt.Sprintf("open(%q, O_RDWR|O_TMPFILE, %s)", g.pick(".", g.path()), g.pick("0600", "0644"))
 	}
-	return g.pick("socket(AF_UNIX, SOCK_STREAM, 0)", "socket(AF_UNIX, SOCK_DGRAM, 0)", "socket(AF_INET, SOCK_STREAM, IPPROTO_TCP)", "socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP)", "socket(AF_INET6, SOCK_STREAM, 0)",
-		"socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)", "socket(AF_PACKET, SOCK_RAW, 0)", "socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)", "unshare(CLONE_NEWUSER)", "unshare(CLONE_NEWNS)", "chroot(\"a\")", "sethostname(\"x\", 1)")
+	if others && g.one(6) {
+		return "ptrace(PTRACE_SEIZE, PID1, 0, 0)"
+	}
+	return g.pick("socket(AF_UNIX, SOCK_DGRAM, 0)", "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)", "socket(AF_PACKET, SOCK_RAW, 0)", "socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)", "unshare(CLONE_NEWUSER)", "unshare(CLONE_NEWNS)",
+		"chroot(\"a\")", "sethostname(\"x\", 1)", "fork()", "shmget(IPC_PRIVATE, 100, 0600)", "msgget(IPC_PRIVATE, 0600)", "semget(IPC_PRIVATE, 1, 0600)", "memfd_secret(0)", "userfaultfd(1)", "io_uring_setup(1, {flags=0})",
+		"syslog(SYSLOG_ACTION_READ_ALL, 0xb0f0, 100)", "syslog(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0)", "perf_event_open({type=1, size=120, config=0, exclude_kernel=1}, 0, -1, -1, 0)", "perf_event_open({type=1, size=120, config=0}, 0, -1, -1, 0)",
+		"ptrace(PTRACE_TRACEME, 0, 0, 0)", "shmctl(0, IPC_INFO, 0xb0f0)")
 }

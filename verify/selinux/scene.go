@@ -24,15 +24,22 @@ type File struct {
 	Target string `json:",omitempty"` // of a link
 }
 
+// Other is another process.
+type Other struct {
+	Context string
+	UID     uint32 `json:",omitempty"` // as the task's
+}
+
 // Scene is files, a task and its calls.
 type Scene struct {
-	Task     string // its context
-	UID      uint32 `json:",omitempty"` // 0 has all capabilities, others none
-	FSCreate string `json:",omitempty"` // what it has written to /proc/self/attr/fscreate
-	Overlay  bool   `json:",omitempty"` // the files are the lower layer of an overlay, mounted by who builds the scene
-	Context  string `json:",omitempty"` // the option context= of the filesystem
-	Root     string `json:",omitempty"` // label of its root
-	Opened   string `json:",omitempty"` // a file that is open for reading and writing since before the task had its context
+	Task     string  // its context
+	UID      uint32  `json:",omitempty"` // 0 has all capabilities, others none
+	FSCreate string  `json:",omitempty"` // what it has written to /proc/self/attr/fscreate
+	Overlay  bool    `json:",omitempty"` // the files are the lower layer of an overlay, mounted by who builds the scene
+	Context  string  `json:",omitempty"` // the option context= of the filesystem
+	Root     string  `json:",omitempty"` // label of its root
+	Opened   string  `json:",omitempty"` // a file that is open for reading and writing since before the task had its context; "": the root, for reading
+	Others   []Other `json:",omitempty"` // processes that the calls name by PID1, PID2 …
 	Files    []File
 	Calls    []string
 }
@@ -49,6 +56,9 @@ func (s *Scene) Text() string {
 	if s.Overlay {
 		b.WriteString("  on an overlay\n")
 	}
+	for i, o := range s.Others {
+		fmt.Fprintf(&b, "  PID%d %s, uid %d\n", i+1, o.Context, o.UID)
+	}
 	for _, f := range s.Files {
 		fmt.Fprintf(&b, "    %s %s %o %d %s %s\n", f.Type, f.Path, f.Mode, f.UID, f.Label, f.Target)
 	}
@@ -62,9 +72,10 @@ func (s *Scene) Text() string {
 
 // Limits of a scene that is read.
 const (
-	maxFiles = 64
-	maxCalls = 200
-	maxText  = 4096
+	maxFiles  = 64
+	maxOthers = 2
+	maxCalls  = 200
+	maxText   = 4096
 )
 
 // ParseScene reads the last line of a scene's text.
@@ -79,6 +90,8 @@ func ParseScene(text []byte) (*Scene, error) {
 	switch {
 	case s.Task == "":
 		return nil, errors.New("the case has no task")
+	case len(s.Others) > maxOthers:
+		return nil, fmt.Errorf("a case has at most %d other processes", maxOthers)
 	case len(s.Files) > maxFiles || len(s.Calls) > maxCalls:
 		return nil, fmt.Errorf("a case has at most %d files and %d calls", maxFiles, maxCalls)
 	}
@@ -87,7 +100,11 @@ func ParseScene(text []byte) (*Scene, error) {
 			return nil, fmt.Errorf("file %q: bad type, path or label", f.Path)
 		}
 	}
-	for _, t := range []string{s.Task, s.FSCreate, s.Context, s.Root, s.Opened} {
+	texts := []string{s.Task, s.FSCreate, s.Context, s.Root, s.Opened}
+	for _, o := range s.Others {
+		texts = append(texts, o.Context)
+	}
+	for _, t := range texts {
 		if len(t) > maxText || strings.ContainsRune(t, 0) {
 			return nil, errors.New("a context of the case is too long")
 		}

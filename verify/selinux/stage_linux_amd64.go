@@ -29,7 +29,7 @@ type stage struct {
 	machine
 	audit  *audit
 	mem    []byte
-	blocks *[2]agent.Block
+	blocks *[3 + maxOthers]agent.Block
 	base   *agent.Agent
 }
 
@@ -83,7 +83,7 @@ func newStage() (*stage, error) {
 		s.audit.close()
 		return nil, fmt.Errorf("shared memory: %w", err)
 	}
-	s.blocks = (*[2]agent.Block)(unsafe.Pointer(&s.mem[0]))
+	s.blocks = (*[3 + maxOthers]agent.Block)(unsafe.Pointer(&s.mem[0]))
 	if s.base, err = agent.Start(unix.CLONE_NEWNS, &s.blocks[0]); err != nil {
 		s.audit.close()
 		unix.Munmap(s.mem)
@@ -216,35 +216,72 @@ func (s *stage) leave() {
 	b.Flush()
 }
 
-// actor starts the process that makes the calls, with the task's context.
-func (s *stage) actor(sc *Scene) (*agent.Agent, error) {
-	s.blocks[1].Clear()
+// process starts a process of the scene with a block of its own.
+func (s *stage) process(n int) (*agent.Agent, error) {
+	s.blocks[n].Clear()
 	b := agent.NewBatch(s.base)
-	spawn := b.Must("the task", agent.Spawn, unix.CLONE_PARENT|uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&s.blocks[1])))
+	spawn := b.Must("a process", agent.Spawn, unix.CLONE_PARENT|uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&s.blocks[n])))
 	o := &b.B.Orders[spawn]
 	if err := b.Flush(); err != nil {
 		return nil, err
 	}
-	a := &agent.Agent{B: &s.blocks[1], PID: int(o.Ret)}
+	return &agent.Agent{B: &s.blocks[n], PID: int(o.Ret)}, nil
+}
+
+// becomes gives a process its ids and what it writes to files of /proc/self/attr.
+func becomes(u *agent.Batch, uid uint32, attrs [][2]string, inside func()) {
+	for _, w := range attrs {
+		if w[1] == "" {
+			continue
+		}
+		fd := u.Must(w[0], unix.SYS_OPEN, u.Put("/proc/thread-self/attr/"+w[0]), unix.O_WRONLY, 0)
+		u.Bind(u.Must(w[0]+" "+w[1], unix.SYS_WRITE, 0, u.Put(w[1]), uintptr(len(w[1]))), 0, fd)
+		u.Bind(u.Must("close", unix.SYS_CLOSE, 0), 0, fd)
+	}
+	if inside != nil {
+		inside()
+	}
+	id := uintptr(uid)
+	u.Must("setgroups", unix.SYS_SETGROUPS, 0, 0)
+	u.Must("setresgid", unix.SYS_SETRESGID, id, id, id)
+	u.Must("setresuid", unix.SYS_SETRESUID, id, id, id)
+	u.Must("prctl", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)) // setuid has taken it away
+}
+
+// others starts the processes that calls name.
+func (s *stage) others(sc *Scene) (all []*agent.Agent, err error) {
+	for i, o := range sc.Others {
+		a, err := s.process(2 + i)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, a)
+		u := agent.NewBatch(a)
+		becomes(u, o.UID, [][2]string{{"current", o.Context}}, nil)
+		if err := u.Flush(); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// actor starts the process that makes the calls, with the task's context.
+func (s *stage) actor(sc *Scene) (*agent.Agent, error) {
+	a, err := s.process(1)
+	if err != nil {
+		return nil, err
+	}
 	u := agent.NewBatch(a)
 	u.Must("close_range", unix.SYS_CLOSE_RANGE, 0, uintptr(^uint32(0)), 0)
 	if sc.Opened != "" {
 		u.Must("open", unix.SYS_OPEN, u.Put(sc.top()+"/"+sc.Opened), unix.O_RDWR, 0)
+	} else {
+		u.Must("open", unix.SYS_OPEN, u.Put(sc.top()), unix.O_RDONLY, 0)
 	}
-	for _, w := range []struct{ file, text string }{{"fscreate", sc.FSCreate}, {"current", sc.Task}} {
-		if w.text == "" {
-			continue
-		}
-		fd := u.Must(w.file, unix.SYS_OPEN, u.Put("/proc/thread-self/attr/"+w.file), unix.O_WRONLY, 0)
-		u.Bind(u.Must(w.file+" "+w.text, unix.SYS_WRITE, 0, u.Put(w.text), uintptr(len(w.text))), 0, fd)
-		u.Bind(u.Must("close", unix.SYS_CLOSE, 0), 0, fd)
-	}
-	u.Must("chroot", unix.SYS_CHROOT, u.Put(sc.top()))
-	u.Must("chdir", unix.SYS_CHDIR, u.Put("/"))
-	u.Must("setgroups", unix.SYS_SETGROUPS, 0, 0)
-	u.Must("setresgid", unix.SYS_SETRESGID, uintptr(sc.UID), uintptr(sc.UID), uintptr(sc.UID))
-	u.Must("setresuid", unix.SYS_SETRESUID, uintptr(sc.UID), uintptr(sc.UID), uintptr(sc.UID))
-	u.Must("prctl", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)) // setuid has taken it away
+	becomes(u, sc.UID, [][2]string{{"fscreate", sc.FSCreate}, {"current", sc.Task}}, func() {
+		u.Must("chroot", unix.SYS_CHROOT, u.Put(sc.top()))
+		u.Must("chdir", unix.SYS_CHDIR, u.Put("/"))
+	})
 	if err := u.Flush(); err != nil {
 		a.End()
 		return nil, err
@@ -268,7 +305,25 @@ func (s *stage) play(sc *Scene, r *verify.Report) (d *difference, err error) {
 	if err != nil {
 		return nil, err
 	}
-	all, unsure, err := s.predict(sc, labels)
+	others, err := s.others(sc)
+	defer func() {
+		for _, o := range others {
+			o.End()
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.actor(sc)
+	if err != nil {
+		return nil, err
+	}
+	defer a.End()
+	pids := []int{a.PID}
+	for _, o := range others {
+		pids = append(pids, o.PID)
+	}
+	all, unsure, err := s.predict(sc, labels, pids)
 	if err != nil {
 		return nil, err
 	}
@@ -276,11 +331,6 @@ func (s *stage) play(sc *Scene, r *verify.Report) (d *difference, err error) {
 		r.Undetermined++
 		verify.Tick(r.ByAction, "undetermined: "+unsure, false)
 	}
-	a, err := s.actor(sc)
-	if err != nil {
-		return nil, err
-	}
-	defer a.End()
 	b := agent.NewBatch(a)
 	got := make([]story.Errno, len(all))
 	for i := range all {
@@ -302,12 +352,20 @@ func (s *stage) play(sc *Scene, r *verify.Report) (d *difference, err error) {
 			}
 		}
 		b.Must("prctl", unix.SYS_PRCTL, unix.PR_SET_NAME, b.Put(fmt.Sprintf("call%d", i)))
+		nr := uintptr(all[i].call.Nr)
+		if all[i].call.Name == "fork" { // the child waits for orders, of which there are none
+			child := &s.blocks[2+maxOthers]
+			child.Clear()
+			nr, args = agent.Spawn, []uintptr{uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(child))}
+		}
 		b.Then(func(ret int64) error {
 			if ret < 0 {
 				got[i] = story.Errno(-ret)
+			} else if nr == agent.Spawn {
+				unix.Kill(int(ret), unix.SIGKILL)
 			}
 			return nil
-		}, uintptr(all[i].call.Nr), args...)
+		}, nr, args...)
 	}
 	if _, err := s.audit.read(); err != nil { // what building has left
 		return nil, err
