@@ -208,6 +208,25 @@ spec:
 	}
 }
 
+// TestReplaced: the engine leaves out what it mounts by itself where a volume has the place, and all below /dev where a volume is /dev.
+func TestReplaced(t *testing.T) {
+	m := planOf(t, strings.Replace(webPod, "- {name: data, mountPath: /data}", "- {name: data, mountPath: /dev}\n    - {name: data, mountPath: /sys/fs/cgroup/}", 1), "shared")
+	seen := map[string]string{}
+	for _, v := range m.Volumes() {
+		if v.Container == "web/app" && seen[v.Point] != "" {
+			t.Errorf("%s is mounted by %s and %s", v.Point, seen[v.Point], v.By)
+		}
+		if v.Container == "web/app" {
+			seen[v.Point] = v.By
+		}
+	}
+	for point, by := range map[string]string{"/dev": "volumeMount", "/sys/fs/cgroup": "volumeMount", "/dev/shm": "", "/dev/pts": "", "/dev/mqueue": "", "/dev/termination-log": "kubelet", "/sys": "runtime", "/proc/kcore": "runtime"} {
+		if seen[point] != by {
+			t.Errorf("%s by %q, want %q", point, seen[point], by)
+		}
+	}
+}
+
 // TestKubeletAlone: what a kubelet in a namespace of its own mounts is not there for containers, whose secret is an empty directory.
 func TestKubeletAlone(t *testing.T) {
 	for unit, want := range map[string]string{"": "tmpfs secret keys", "MountFlags=slave": "ext4 host:/"} {

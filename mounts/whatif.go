@@ -194,7 +194,11 @@ func WriteText(w io.Writer, all []Outcome) error {
 			fmt.Fprintf(&b, "%s: %s\n", o.Errno, printable(o.Why))
 			continue
 		}
-		fmt.Fprintf(&b, "%d changes\n", len(o.Changes))
+		if len(o.Changes) == 1 {
+			b.WriteString("1 change\n")
+		} else {
+			fmt.Fprintf(&b, "%d changes\n", len(o.Changes))
+		}
 		for _, c := range o.Changes {
 			fmt.Fprintf(&b, "  %s  %s  %s\n", printable(c.Point), printable(c.NS), printable(c.What))
 		}

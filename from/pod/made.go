@@ -45,10 +45,10 @@ func (w *Workload) Mounted(o Options) ([]Made, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Made
+	var out, last []Made
 	for id := range b.made {
 		made, m := b.made[id], &b.Mounts[id]
-		if made.By == "" && made.Volume == 0 {
+		if made.By == "" && made.Volume == 0 || b.replaced(made, m.Point) {
 			continue
 		}
 		made.Point, made.Type, made.Source, made.Flags = b.PathText(world.Path{Mount: world.MountID(id), Dentry: m.Root}), b.FS.SB(m.SB).Type, m.Source, m.Flags
@@ -56,9 +56,27 @@ func (w *Workload) Mounted(o Options) ([]Made, error) {
 			made.Point = m.Point
 		}
 		made.IDMapped, made.Place = m.IDMap != 0, b.Place(m.Origin)
+		if made.Inside != "" || made.Unsure { // read-only and masked paths, when the container has its root
+			last = append(last, made)
+			continue
+		}
 		out = append(out, made)
 	}
-	return out, nil
+	return append(out, last...), nil
+}
+
+// replaced reports whether an engine leaves out what it mounts by itself, since a volumeMount has the same place, or /dev (containerd's WithMounts; CRI-O too, and /sys).
+func (b *builder) replaced(made Made, point string) bool {
+	if made.Volume != 0 || made.Inside != "" || made.Unsure {
+		return false
+	}
+	for i := range b.c.VolumeMounts {
+		at := path.Clean(b.c.VolumeMounts[i].MountPath)
+		if at == point || (at == "/dev" || at == "/sys" && b.engine == "cri-o") && strings.HasPrefix(point, at+"/") && made.By != "kubelet" {
+			return true
+		}
+	}
+	return false
 }
 
 // dir is the Pod's directory on the node; the kubelet names it by the Pod's uid, which no manifest has.
