@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"syscallstory/container/inside"
+	"syscallstory/from/files"
 	"syscallstory/probe"
 	"syscallstory/story"
 	"syscallstory/syscalls"
@@ -211,7 +212,7 @@ func (p *Plan) root() error {
 		if d, ok := sb.Source.(world.Directory); ok {
 			if base, changed := d.Base(); !changed {
 				p.spec.Lower = append(p.spec.Lower, base)
-				p.become(fs.I(l).SB, fsType(base))
+				p.become(fs.I(l).SB, files.Type(base))
 				continue
 			}
 		} else if !fs.I(l).Whole {
@@ -231,27 +232,6 @@ func (p *Plan) become(sb world.SBID, typ string) {
 	s := p.w.FS.SB(sb)
 	at := p.w.Text("the container that is launched here")
 	s.Type, s.At, s.FlagsAt, s.Flags, s.UserNS = typ, at, at, s.Flags&^(world.SBReadOnly|world.SBNoDev), 0
-}
-
-// fsType names the filesystem of a path of this machine.
-func fsType(path string) string {
-	var st unix.Statfs_t
-	if unix.Statfs(path, &st) != nil {
-		return "unknown"
-	}
-	switch st.Type {
-	case unix.TMPFS_MAGIC:
-		return "tmpfs"
-	case unix.EXT4_SUPER_MAGIC:
-		return "ext4"
-	case unix.XFS_SUPER_MAGIC:
-		return "xfs"
-	case unix.BTRFS_SUPER_MAGIC:
-		return "btrfs"
-	case unix.OVERLAYFS_SUPER_MAGIC:
-		return "overlay"
-	}
-	return "unknown"
 }
 
 // FS_IMMUTABLE_FL and FS_APPEND_FL of linux/fs.h.
@@ -410,7 +390,7 @@ func (p *Plan) mounts() error {
 		case isDir && base == "/" && !changed && !p.o.Shadow:
 			out.Type, out.Source = "bind", fs.Path(m.Root)
 			p.direct[m.SB] = true
-			p.become(m.SB, fsType(out.Source))
+			p.become(m.SB, files.Type(out.Source))
 		default:
 			n, err := p.tree(m.SB)
 			if err != nil {

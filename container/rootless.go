@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"syscallstory/container/inside"
+	"syscallstory/from/files"
 	"syscallstory/world"
 )
 
@@ -206,7 +207,7 @@ func (p *Plan) bindDevices(m world.MountID) {
 		at := p.w.Text("the host's " + host)
 		node := *ino
 		node.At, node.SB = at, 0
-		id := fs.NewSB(world.SB{Type: fsType("/dev"), Name: "the host's /dev", At: at, FlagsAt: at}, node)
+		id := fs.NewSB(world.SB{Type: files.Type("/dev"), Name: "the host's /dev", At: at, FlagsAt: at}, node)
 		*fs.I(d) = world.Inode{SB: fs.I(d).SB, Mode: world.TypeReg | 0o644, Known: world.KnownAll, Nlink: 1, At: at}
 		target := p.w.PathText(world.Path{Mount: m, Dentry: d})
 		p.w.Attach(world.Path{Mount: m, Dentry: d}, world.Mount{SB: id, Root: fs.SB(id).Root, Point: target, Source: "host:" + host, Origin: at, Why: at, NS: mnt.NS})

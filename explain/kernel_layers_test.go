@@ -53,6 +53,8 @@ func TestKernelOverlayLayers(t *testing.T) {
 		scene{"read-only layers", initRoot, append(append([]row{}, readOnly...), mount("lowerdir=/l,upperdir=/ro/u,workdir=/ro/w", "EINVAL"), mount("lowerdir=/l,upperdir=/u,workdir=/ro/w", "EINVAL"), mount("lowerdir=/ro/u:/l", "-"))},
 		scene{"an overlay's overlay", initRoot, append(append([]row{}, nested...), onto("/b", "lowerdir=/l2,upperdir=/m/u,workdir=/m/w", "EINVAL"), onto("/b", "lowerdir=/m/l:/l2", "-"), onto("/closed", "lowerdir=/b:/l2", "EINVAL"))},
 		scene{"another mount", initRoot, []row{own, {`mount("/w2", "/b", NULL, MS_BIND, NULL)`, "-"}, mount("lowerdir=/l,upperdir=/u,workdir=/b", "EINVAL"), {`mount("/l", "/b", NULL, MS_BIND, NULL)`, "-"}, mount("lowerdir=/b:/l2", "-")}},
+		scene{"volatile", initRoot, []row{own, mount(full+",volatile", "-"), {`umount2("/m", 0)`, "-"}, mount(full, "EINVAL"), mount(full+",volatile", "EINVAL"),
+			{`unlink("/w/work/incompat/volatile/dirty")`, "-"}, mount(full, "EINVAL"), {`rmdir("/w/work/incompat/volatile")`, "-"}, mount(full, "-"), {`umount2("/m", 0)`, "-"}, {`rmdir("/w/work")`, "-"}}},
 		scene{"an unbindable layer", initRoot, []row{own, {`mount("/l", "/b", NULL, MS_BIND, NULL)`, "-"}, {`mount(NULL, "/b", NULL, MS_UNBINDABLE, NULL)`, "-"}, mount("lowerdir=/b:/l2", "EINVAL")}},
 		scene{"what it shows", initRoot, []row{own, mount(full, "-"), {`open("/m/f", O_RDONLY)`, "-"}, {`mkdir("/m/only/new", 0755)`, "-"}, {`rmdir("/u/only/new")`, "-"}, {`mkdir("/m/sub", 0755)`, "EEXIST"}, {`open("/m/gone", O_RDONLY)`, "ENOENT"}, {`rmdir("/w/work")`, "-"}}},
 		scene{"two lower layers", initRoot, []row{own, mount("lowerdir=/l:/l2", "-"), {`open("/m/f", O_RDONLY)`, "-"}, {`mkdir("/m/new", 0755)`, "EROFS"}}},

@@ -22,6 +22,7 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 		return
 	}
 	j.become(call)
+	j.unroom()
 	for _, cp := range j.c.Copied {
 		overlay.Copied(j.w.FS, cp)
 	}
@@ -86,6 +87,7 @@ func (j *Judge) ApplyRefused() {
 	if s, refused := j.c.Decided(); refused && s.Code == story.MountExpiry && j.c.Mounting.Op == check.MountExpire {
 		vfs.ApplyMounts(&j.c, "", j.w.Text("the stream's umount2"))
 	}
+	j.unroom()
 	for _, cp := range j.c.Copied {
 		overlay.Copied(j.w.FS, cp)
 	}
@@ -94,6 +96,13 @@ func (j *Judge) ApplyRefused() {
 	}
 	if c := j.c.Carried; c.Path != (world.Path{}) {
 		overlay.Carry(j.w.FS, c.Path.Dentry, c.To.Dentry)
+	}
+}
+
+// unroom forgets what statfs has said: calls may have written and removed files.
+func (j *Judge) unroom() {
+	for i := range j.w.FS.NumSB() {
+		j.w.FS.SB(world.SBID(i)).Room = nil
 	}
 }
 

@@ -49,6 +49,7 @@ var codesWithout = map[story.Code]string{
 	story.IDMapCapability: others, story.IDMapRoot: others, story.IDMapPrivilege: others, story.IDMapOpener: others, // whoever opened the file counts
 
 	story.SELinuxAccess:   "it has fixes, which need a policy: testdata/script/selinux_pod.txtar of cmd/story holds them",
+	story.OverlayRoom:     "whoever has filled the filesystem frees it, or makes it larger",
 	story.CgroupDelegated: "who is outside of the cgroup namespace sets it: the engine's resource limits are the place",
 
 	// What the kernel is.
@@ -58,7 +59,7 @@ var codesWithout = map[story.Code]string{
 	story.MountPoint: mounts, story.MountLocked: mounts, story.MountLockedChild: mounts, story.MountLockedFlag: mounts, story.MountUnbindable: mounts, story.MountForeign: mounts, story.MountLoop: mounts,
 	story.MountSharedParent: mounts, story.MountNoParent: mounts, story.MountTwice: mounts, story.MountGone: mounts, story.MountBeneath: mounts, story.MountSetGroup: mounts, story.PivotRootMount: mounts,
 	story.PivotUnreachable: mounts, story.IDMapMount: mounts, story.MountDevice: mounts, story.MountLayer: mounts, story.OverlayBroken: mounts, story.OverlayRename: mounts,
-	story.LayerMissing: mounts, story.LayerReadOnly: mounts, story.LayerWorkdir: mounts, story.LayerOverlap: mounts, story.LayerNested: mounts, story.LayerDepth: mounts,
+	story.LayerMissing: mounts, story.LayerReadOnly: mounts, story.LayerWorkdir: mounts, story.LayerOverlap: mounts, story.LayerNested: mounts, story.LayerDepth: mounts, story.LayerVolatile: mounts,
 	story.ProcHidden: mounts, story.OverlayMark: mounts, story.OverlayDevice: mounts, story.OverlayTwice: mounts,
 
 	// What the task was put into.

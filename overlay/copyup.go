@@ -1,6 +1,8 @@
 package overlay
 
 import (
+	"strconv"
+
 	"syscallstory/check"
 	"syscallstory/kernel"
 	"syscallstory/story"
@@ -74,6 +76,9 @@ func copyUpOne(c *check.Check, p world.Path, what check.Copying) story.Errno {
 	case what == check.CopyAttributes && ov.Metacopy && ino.Is(world.TypeReg) && ino.Layer != Upper:
 		cp.Attributes, n = true, 0
 	}
+	if e := fits(c, p, ov, n, cp.Attributes); e != 0 {
+		return e
+	}
 	c.Copied = append(c.Copied, cp)
 	if !c.Recording() {
 		return 0
@@ -85,6 +90,60 @@ func copyUpOne(c *check.Check, p world.Path, what check.Copying) story.Errno {
 		c.Effect(story.Effect{Kind: "copied-up", Path: c.W.PathText(p), Bytes: &bytes})
 	}
 	return 0
+}
+
+// rlimitFSize is RLIMIT_FSIZE.
+const rlimitFSize = 1
+
+// fits asks whether a copy of n bytes can be made: the upper layer's filesystem must have room for it, and it is written by the task,
+// whose RLIMIT_FSIZE counts (ovl_copy_up_file, ovl_set_size). That is known of files without holes, on filesystems that neither share
+// nor compress data.
+func fits(c *check.Check, p world.Path, ov *world.Overlay, n int64, attributes bool) story.Errno {
+	ino := c.W.FS.I(p.Dentry)
+	dense := ino.Dense
+	if ino.Data != 0 {
+		dense = c.W.FS.I(ino.Data).Dense
+	}
+	size := n
+	if attributes {
+		size, dense = ino.Size, true // which is set without any data
+	}
+	limit := c.W.Task.Rlimits[rlimitFSize]
+	big := story.Step{Code: story.FileSizeLimit, Errno: story.EFBIG, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At, limit.At}, Val: [3]uint64{uint64(size), limit.V.Cur}}
+	over := limit.At != 0 && limit.Known() && uint64(size) > limit.V.Cur
+	up := c.W.FS.SBOf(ov.Upper)
+	full := story.Step{Code: story.OverlayRoom, Errno: story.ENOSPC, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref()}
+	certain, tight := false, false
+	if r := up.Room; r != nil {
+		full.Fact = [3]story.Origin{ino.At, r.At, r.At}
+		if full.Val = [3]uint64{uint64(n), uint64(r.Bytes)}; c.Recording() {
+			full.Val[2] = c.Word(inodes(r))
+		}
+		plain := up.Type == "tmpfs" || up.Type == "ext4"
+		certain = plain && (r.Inodes == 0 && ino.Layer != Upper || dense && n > r.Bytes+r.Reserved)
+		tight = n > r.Bytes || r.Inodes == 0 && ino.Layer != Upper
+	}
+	switch {
+	case over && tight: // whichever the copying meets first
+		c.Unknown(big)
+		c.Unknown(full)
+	case over && dense:
+		return c.Deny(big)
+	case over:
+		c.Unknown(big)
+	case certain:
+		return c.Deny(full)
+	case tight:
+		c.Unknown(full)
+	}
+	return 0
+}
+
+func inodes(r *world.Room) string {
+	if r.Inodes < 0 {
+		return "any number of"
+	}
+	return strconv.FormatInt(r.Inodes, 10)
 }
 
 // impure is ovl_set_impure: the upper directory is marked as one that holds copies.

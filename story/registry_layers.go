@@ -21,6 +21,12 @@ var (
 		Long:  "Files are made in workdir and renamed into upperdir, so that both must be on the same mount, and neither in the other.",
 		Repro: "mkdir -p /tmp/l /tmp/u/w; mount -t overlay -o lowerdir=/tmp/l,upperdir=/tmp/u,workdir=/tmp/u/w none /mnt",
 	})
+	LayerVolatile = define(Info{
+		ID: "OVL317", Gate: Overlay, Title: "what a volatile mount has left is not mounted again", Denies: "workdir {obj} holds work/incompat/{0}, which an overlay with that option has left: after a crash its upper layer may not be whole", Refuses: "workdir holds marks of an incompatible mount", Unknowns: "whether workdir {obj} holds marks of a mount with volatile is not known",
+		Facts: []FactInfo{{"mark", KindString}}, Function: "ovl_workdir_cleanup", Errno: "EINVAL", Releases: "since Linux 5.10", Man: "kernel.org/doc/html/latest/filesystems/overlayfs.html",
+		Long:  "An overlay that was mounted with volatile synchronises nothing, and leaves work/incompat/volatile in workdir, also when it is unmounted. No overlay is mounted with that workdir until somebody who knows that the upper layer is whole removes the directory; engines throw the layer away instead.",
+		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,volatile o m; umount m; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w o m",
+	})
 	LayerOverlap = define(Info{
 		ID: "OVL313", Gate: Overlay, Title: "layers do not overlap", Denies: "lower layer {obj} is another layer, or lies in one", Refuses: "overlapping layers",
 		Function: "ovl_setup_trap, ovl_check_overlapping_layers", Errno: "ELOOP", Releases: "since Linux 5.2", Man: "kernel.org/doc/html/latest/filesystems/overlayfs.html",

@@ -28,6 +28,18 @@ var (
 		Long:  "A file that was copied up and then linked has two inodes in an overlay that cannot read where the copy came from: one that was mounted in a user namespace, or on top of another overlay. Elsewhere rename of a file over another name of itself does nothing; here it fails.",
 		Repro: "unshare -Urm sh -c 'mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,userxattr o m; ln m/f m/g; rename m/f m/g'",
 	})
+	OverlayRoom = define(Info{
+		ID: "OVL425", Gate: Overlay, Title: "the upper layer's filesystem must have room for the copy", Denies: "copying {obj} up takes {0}, and the upper layer's filesystem has {1} left, {2} inodes", Unknowns: "whether the upper layer's filesystem has room for {0} of {obj} is not known: it says that {1} are left, {2} inodes", Refuses: "the upper layer's filesystem is full",
+		Facts: []FactInfo{{"bytes", KindBytes}, {"left", KindBytes}, {"inodes", KindString}}, Function: "ovl_copy_up_file, ovl_create_temp", Errno: "ENOSPC", Releases: "all", Man: overlayMan,
+		Long:  "Before a file of a lower layer is changed it is copied whole, so that a change of one byte, or of the mode, fails where the file does not fit into the upper layer's filesystem. Nothing of the copy stays; directories above it that were copied first do. O_TRUNC copies no data, nor does a change of attributes with metacopy=on. A filesystem that shares or compresses data needs less than the file's size, ext4 keeps a reserve for root.",
+		Repro: "mount -t tmpfs -o size=16k t u; mkdir u/u u/w; head -c 1M /dev/zero | tr '\\0' x > l/f; mount -t overlay -o lowerdir=l,upperdir=u/u,workdir=u/w o m; chmod 600 m/f",
+	})
+	OverlayVolatile = define(Info{
+		ID: "OVL426", Gate: Overlay, Title: "an overlay with volatile synchronises nothing", Allows: "{obj} is in an overlay that is mounted with volatile: nothing is written to disk now, and a crash may lose it",
+		Function: "ovl_sync_status", Releases: "since Linux 5.10", Man: overlayMan,
+		Long:  "fsync, fdatasync, syncfs and O_SYNC do nothing in an overlay that is mounted with volatile, as podman's and containerd's may be. Only once the upper layer's filesystem has met an error in writing they say so (EIO).",
+		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,volatile o m; strace sync m/f",
+	})
 	OverlayLeaves = define(Info{
 		ID: "OVL424", Gate: Overlay, Title: "what is removed of a lower layer is hidden, not freed", Allows: "{obj} goes out of sight by a whiteout in the upper layer; {1} keeps it",
 		Facts: []FactInfo{{"name", KindString}, {"layer", KindString}}, Function: "ovl_remove_and_whiteout", Releases: "all", Man: overlayMan,

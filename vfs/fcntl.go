@@ -214,12 +214,23 @@ func Fsync(c *check.Check, fd int) story.Errno {
 			}
 		}
 	}
+	unsynced(c, f)
 	return lacks(c, f, "synchronising", story.EINVAL, a)
+}
+
+// unsynced tells of an overlay that synchronises nothing (ovl_sync_status).
+func unsynced(c *check.Check, f *world.FD) {
+	if ov := c.W.FS.SBOf(f.Path.Dentry).Overlay; ov != nil && ov.Volatile {
+		c.Pass(story.Step{Code: story.OverlayVolatile, Op: story.OpLook, Obj: f.Path.Ref()})
+	}
 }
 
 // Syncfs takes any descriptor but O_PATH.
 func Syncfs(c *check.Check, fd int) story.Errno {
-	_, err := file(c, fd, story.OpLook)
+	f, err := file(c, fd, story.OpLook)
+	if f != nil && f.Path != (world.Path{}) {
+		unsynced(c, f)
+	}
 	return err
 }
 

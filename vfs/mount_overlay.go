@@ -23,13 +23,14 @@ type layers struct {
 	names             [2 + maxLayers]string // upper, work and lower ones as they are written, where they are looked up later
 	hasUpper, hasWork bool
 	userXattr         bool
+	volatile          bool
 	unsure            bool // an option is not modelled: what follows is not known
 }
 
 // overlayOptions are the options that overlayfs knows beside those of layers; what they lead to is modelled for the first ones only.
 const (
 	plainOverlay = "userxattr volatile default_permissions xino="
-	otherOverlay = "redirect_dir= index= uuid= nfs_export= metacopy= verity= lowerdir+= datadir+= override_creds nooverride_creds"
+	otherOverlay = "redirect_dir= index= uuid= nfs_export= metacopy= verity= lowerdir+= datadir+= override_creds nooverride_creds fsync="
 )
 
 // options reads the options in the order in which they are written. Since Linux 6.5 the layers are looked up meanwhile, before the
@@ -54,7 +55,7 @@ func (l *layers) options(c *check.Check, p world.Path, data string) story.Errno 
 		case layer:
 			return c.Refuse(s)
 		case knows(plainOverlay, name, has):
-			l.userXattr = l.userXattr || name == "userxattr"
+			l.userXattr, l.volatile = l.userXattr || name == "userxattr", l.volatile || name == "volatile"
 		case knows(otherOverlay, name, has), strings.HasSuffix(name, "context"), strings.HasPrefix(name, "smackfs"):
 			c.Unknown(s)
 			l.unsure = true
@@ -222,7 +223,39 @@ func (l *layers) fillUpper(c *check.Check, p world.Path, later bool) story.Errno
 		s.Val[0] = c.Word("in upperdir, or the other way round")
 		return c.Refuse(s)
 	}
-	return 0
+	return l.leftover(c)
+}
+
+// leftover is ovl_workdir_cleanup: what is left in workdir of an earlier mount is removed, but names in incompat refuse the mount. One
+// with volatile leaves such a name, as its upper layer may not be whole after a crash. Where work cannot be made anew the overlay is
+// read-only, and nothing is looked at.
+func (l *layers) leftover(c *check.Check) story.Errno {
+	dir := l.work.Dentry
+	for _, name := range []string{"work", "incompat"} {
+		d, st := c.W.FS.Lookup(dir, name)
+		ino := c.W.FS.I(d)
+		switch {
+		case st == world.Absent, st == world.Present && ino.Known&world.KnownType != 0 && !ino.Is(world.TypeDir):
+			return 0
+		case st != world.Present, ino.Known&world.KnownType == 0:
+			c.Unknown(story.Step{Code: story.LayerVolatile, Errno: story.EINVAL, Op: story.OpMount, Obj: l.work.Ref(), Fact: [3]story.Origin{ino.At}})
+			return 0
+		}
+		dir = d
+	}
+	names, all := c.W.FS.Names(dir)
+	s := story.Step{Code: story.LayerVolatile, Errno: story.EINVAL, Op: story.OpMount, Obj: l.work.Ref(), Fact: [3]story.Origin{c.W.FS.I(dir).At}}
+	if made, missing := l.worksIn(c); !made && !missing {
+		return 0
+	} else if missing || !all && len(names) == 0 {
+		c.Unknown(s)
+		return 0
+	}
+	if len(names) == 0 {
+		return 0
+	}
+	s.Val[0] = c.Word(names[0])
+	return c.Refuse(s)
 }
 
 // fillLower is ovl_get_lowerstack and ovl_check_overlapping_layers: no layer may be another one or lie in one, but that a lower
@@ -350,7 +383,13 @@ func newOverlay(c *check.Check, sb world.SB, data string) (id world.SBID, ok boo
 		default:
 			ino := world.Inode{SB: fs.I(l.work.Dentry).SB, Mode: world.TypeDir, UID: c.Cred.FSUID, GID: c.Cred.FSGID, Known: world.KnownAll, Whole: true, Nlink: 2, At: sb.At}
 			overlay.OnDisk(ov, &ino)
-			fs.Add(l.work.Dentry, "work", ino)
+			work := fs.Add(l.work.Dentry, "work", ino)
+			if ov.Volatile = l.volatile; l.volatile { // ovl_create_volatile_dirty
+				ino.Mode |= 0o700
+				in := fs.Add(fs.Add(work, "incompat", ino), "volatile", ino)
+				ino.Mode, ino.Nlink = world.TypeReg|0o600, 1
+				fs.Add(in, "dirty", ino)
+			}
 		}
 	}
 	sb.Overlay = ov

@@ -86,6 +86,7 @@ type Inode struct {
 	At         story.Origin // where the attributes come from
 	Whole      bool         // a directory all of whose names are here: a name that is missing is absent
 	Layers     []DentryID   // overlay: the real objects, the serving one first; one for a file, one a layer for a directory
+	Dense      bool         // a file without holes; false: it may have some
 	Whited     bool         // a character device 0:0, which an overlay takes for a whiteout
 	Marks      *Marks       // what overlayfs has written into trusted.overlay.*; nil: nothing
 	UserMarks  *Marks       // the same for an overlay with userxattr, user.overlay.*
@@ -182,7 +183,17 @@ type SB struct {
 	HideGID KGID
 	// NSDelegate is cgroup2's option nsdelegate.
 	NSDelegate Fact[bool]
-	At         story.Origin
+	// Room is how much can still be written; nil: it is not known, or has no limit.
+	Room *Room
+	At   story.Origin
+}
+
+// Room is what statfs(2) says of a filesystem: it holds until something is written or removed.
+type Room struct {
+	Bytes    int64 // that everybody may use
+	Reserved int64 // that some may use besides: ext4's for root
+	Inodes   int64 // -1: they are not counted
+	At       story.Origin
 }
 
 // Overlay holds what an overlay mount was made of.
@@ -200,6 +211,7 @@ type Overlay struct {
 	Metacopy   bool       // metacopy: a change of attributes copies no data
 	Index      bool       // index: names of one lower file share their copy
 	Xino       bool       // xino=on
+	Volatile   bool       // volatile: nothing is synchronised
 	NoXattr    bool       // whiteouts are devices alone, as before Linux 6.8
 	DataOnly   []DentryID // layers that hold data of metacopy files alone, from the top
 	Indexes    []Index    // the copies that index=on keeps

@@ -75,7 +75,12 @@ func (f *layerFlags) layersOf(w *world.World, ov *world.Overlay, at story.Origin
 	defer o.Close()
 	ov.NoFollow, ov.Metacopy = o.Options.NoFollow, o.Options.Metacopy && strings.Contains(o.options, "metacopy=on")
 	for i, dir := range o.dirs {
-		id, err := files.Dir(w, world.SB{Type: fsType(dir), Name: dir, At: at, FlagsAt: at}, dir, "", nil)
+		sb := world.SB{Type: files.Type(dir), Name: dir, At: at, FlagsAt: at}
+		var st unix.Statfs_t
+		if unix.Statfs(dir, &st) == nil {
+			sb.Room = files.RoomOf(&st, w.Text("statfs of "+dir))
+		}
+		id, err := files.Dir(w, sb, dir, "", nil)
 		if err != nil {
 			return err
 		}
@@ -90,25 +95,6 @@ func (f *layerFlags) layersOf(w *world.World, ov *world.Overlay, at story.Origin
 		}
 	}
 	return nil
-}
-
-// fsType names the filesystem of a layer, where its rules are modelled.
-func fsType(dir string) string {
-	var st unix.Statfs_t
-	if unix.Statfs(dir, &st) != nil {
-		return "unknown"
-	}
-	switch st.Type {
-	case unix.EXT4_SUPER_MAGIC:
-		return "ext4"
-	case unix.XFS_SUPER_MAGIC:
-		return "xfs"
-	case unix.BTRFS_SUPER_MAGIC:
-		return "btrfs"
-	case unix.TMPFS_MAGIC:
-		return "tmpfs"
-	}
-	return "unknown"
 }
 
 // overlayTask makes the world that calls are judged in: a process's, or that of root in the overlay.

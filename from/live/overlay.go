@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"syscallstory/from/files"
 	"syscallstory/kernel"
 	"syscallstory/story"
 	"syscallstory/world"
@@ -72,6 +73,9 @@ func (b *builder) overlayOptions(m *shown, ov *world.Overlay, at story.Origin) {
 		}
 		return "off", true
 	}
+	how, _ := m.superOption("fsync") // later kernels show volatile as one of its values
+	_, ov.Volatile = m.superOption("volatile")
+	ov.Volatile = ov.Volatile || how == "volatile"
 	mode, sure := said("redirect_dir", "redirect_dir")
 	ov.NoFollow = mode == "nofollow" || ov.UserXattr
 	if ov.Redirect = world.Given(mode == "on", at); !sure {
@@ -172,7 +176,7 @@ func (b *builder) layer(dir string, of *world.SB) (world.DentryID, bool) {
 	}
 	b.p.layers = append(b.p.layers, fd)
 	at := b.Text("the options of the overlay")
-	sb := world.SB{Type: magicType(int64(fst.Type)), Name: dir, At: of.FlagsAt, FlagsAt: at}
+	sb := world.SB{Type: files.TypeOf(&fst), Name: dir, At: of.FlagsAt, FlagsAt: at, Room: files.RoomOf(&fst, b.Text("statfs of "+dir))}
 	if fst.Flags&unix.ST_RDONLY != 0 {
 		sb.Flags |= world.SBReadOnly
 	}
@@ -180,23 +184,6 @@ func (b *builder) layer(dir string, of *world.SB) (world.DentryID, bool) {
 	sb.Source = src
 	id := b.FS.NewSB(sb, world.Inode{Pending: true})
 	return b.FS.SB(id).Root, true
-}
-
-// magicType names the filesystems whose rules are modelled by statfs's number.
-func magicType(magic int64) string {
-	switch magic {
-	case unix.EXT4_SUPER_MAGIC:
-		return "ext4"
-	case unix.XFS_SUPER_MAGIC:
-		return "xfs"
-	case unix.BTRFS_SUPER_MAGIC:
-		return "btrfs"
-	case unix.TMPFS_MAGIC:
-		return "tmpfs"
-	case unix.OVERLAYFS_SUPER_MAGIC:
-		return "overlay"
-	}
-	return "unknown"
 }
 
 // merged merges layers, and holds what they give against what the mount itself shows: a path of the options may lead elsewhere by now.
