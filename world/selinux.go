@@ -13,11 +13,12 @@ import "syscallstory/story"
 // An input fills in what it knows and leaves the rest alone: the zero value of each is unknown.
 type SELinux struct {
 	Policy    Fact[PolicyFile]
-	Engine    any        // the policy, read by package selinux; nil: only its name is known, as in a snapshot
+	Engine    any        // the policy, read by package selinux; nil: only its name is known
 	Enforcing Fact[bool] // else denials are logged only
+	Packed    []byte     // of a snapshot: the policy's file, by gzip
 }
 
-// PolicyFile names a binary policy. A snapshot holds the name and the hash, not the policy.
+// PolicyFile names a binary policy.
 type PolicyFile struct {
 	Name   string
 	SHA256 string

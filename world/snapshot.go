@@ -93,7 +93,7 @@ func (w *World) WriteSnapshot(out io.Writer) error {
 		}
 		return 1
 	})
-	im.World.SELinux.Engine = nil // the policy's name and hash stay
+	im.World.SELinux.Engine = nil // the policy's name and hash stay, and its file where it was packed
 	im.World.Sources = nil        // excerpts of manifests may hold secrets
 	e := &encoder{Writer: bufio.NewWriterSize(out, 1<<16), byType: map[reflect.Type][]reflect.StructField{}}
 	e.value(reflect.ValueOf(im))

@@ -123,7 +123,7 @@ func (o WhatIf) Apply(w *World) error {
 	return nil
 }
 
-// policy has SELinux decide by a policy. A snapshot holds the hash of the one that its machine had.
+// policy has SELinux decide by a policy. A snapshot without its machine's policy holds the hash of that.
 func (o WhatIf) policy(w *World) error {
 	s := &w.SELinux
 	if s.Policy.Known() && s.Engine == nil && s.Policy.V.SHA256 != o.Policy.File.SHA256 {

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,12 +19,12 @@ import (
 
 	"syscallstory/container"
 	"syscallstory/selinux"
-	"syscallstory/world"
 )
 
 func (p *program) selinuxCommand() *cobra.Command {
 	c := &cobra.Command{Use: "selinux", Short: "what an SELinux policy says, and why",
-		Long:             `Ask a binary SELinux policy: that of the running kernel, or a file with --policy. docs/selinux.md has the meaning and the JSON.`,
+		Long: `Ask a binary SELinux policy: that of the running kernel, or with --policy a file, as checkpolicy and secilc write it, or a snapshot of a
+process (story snapshot) that was taken under SELinux. No SELinux host is needed. docs/selinux.md has the meaning and the JSON.`,
 		PersistentPreRun: func(*cobra.Command, []string) { boundMemory() }}
 	c.AddCommand(p.selinuxWhyCommand(), p.selinuxQueryCommand(), p.selinuxContextCommand(), p.selinuxBooleansCommand(), p.selinuxDiffCommand(), p.selinuxAVCCommand(), p.selinuxLabelCommand())
 	return c
@@ -50,7 +49,7 @@ type policyFlags struct {
 }
 
 func (f *policyFlags) add(s *pflag.FlagSet) {
-	s.StringVar(&f.policy, "policy", "", "a binary policy; the running kernel's where none is given")
+	s.StringVar(&f.policy, "policy", "", "a binary policy, or a snapshot that holds one; the running kernel's where none is given")
 	s.StringArrayVar(&f.booleans, "boolean", nil, "NAME=on|off: what if a boolean had this value")
 	s.StringVarP(&f.output, "output", "o", "text", "text or json")
 }
@@ -87,35 +86,6 @@ func (f *policyFlags) load() (*selinux.Policy, error) {
 		return p, nil
 	}
 	return p.WithBooleans(states)
-}
-
-func readPolicy(name string) (*selinux.Policy, error) {
-	data, err := readFile(name, selinux.MaxPolicySize)
-	if err != nil {
-		return nil, err
-	}
-	return parsePolicy(name, data)
-}
-
-func parsePolicy(name string, data []byte) (*selinux.Policy, error) {
-	p, err := selinux.Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return p, nil
-}
-
-// worldPolicy reads a policy as a world holds it.
-func worldPolicy(name string) (*world.Policy, error) {
-	data, err := readFile(name, selinux.MaxPolicySize)
-	if err != nil {
-		return nil, err
-	}
-	p, err := parsePolicy(name, data)
-	if err != nil {
-		return nil, err
-	}
-	return &world.Policy{File: world.PolicyFile{Name: name, SHA256: fmt.Sprintf("%x", sha256.Sum256(data))}, Engine: p}, nil
 }
 
 func (p *program) selinuxBooleansCommand() *cobra.Command {
@@ -249,7 +219,7 @@ Exit status: 0, also where there are none; 2 usage or bad input; 5 no policy run
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.selinuxQuery(&f, &q) }}
 	s := c.Flags()
-	s.StringVar(&f.policy, "policy", "", "a binary policy; the running kernel's where none is given")
+	s.StringVar(&f.policy, "policy", "", "a binary policy, or a snapshot that holds one; the running kernel's where none is given")
 	s.StringVarP(&f.output, "output", "o", "text", "text or json")
 	s.StringArrayVar(&f.booleans, "set", nil, "NAME=on|off: what if a boolean had this value")
 	s.StringSliceVar(&q.Kinds, "kind", nil, "allow, auditallow, dontaudit, type_transition, type_change, type_member, range_transition, allowxperm …")

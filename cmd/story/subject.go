@@ -25,6 +25,7 @@ import (
 	"syscallstory/overlay"
 	"syscallstory/seccomp"
 	"syscallstory/seccomp/engines"
+	"syscallstory/selinux"
 	"syscallstory/syscalls"
 	"syscallstory/world"
 )
@@ -160,11 +161,25 @@ func openSnapshot(name string) (world.Input, error) {
 	if err != nil {
 		return nil, err
 	}
+	var policy *selinux.Policy
 	m := &edits.Machine{PID: "$PID", Read: func() (*world.World, error) {
 		w, err := world.ReadSnapshot(bytes.NewReader(text))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		if w.SELinux.Packed == nil {
+			return w, nil
+		}
+		if policy == nil {
+			data, err := unpackPolicy(&w.SELinux)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			if policy, err = parsePolicy(name, data); err != nil {
+				return nil, err
+			}
+		}
+		w.SELinux.Engine = policy
 		return w, nil
 	}}
 	_, err = m.World()
@@ -244,7 +259,7 @@ func (o *whatIf) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.noNewPrivs, "no-new-privs", false, "run with no_new_privs")
 	f.StringVar(&o.seccomp, "seccomp", "", "seccomp profile: a file, docker for Docker's default, strict for strict mode, or unconfined")
 	f.StringVar(&o.label, "selinux-label", "", "run with this SELinux label")
-	f.StringVar(&o.policy, "policy", "", "SELinux's binary policy: a file; of a process that is alive it is the running kernel's")
+	f.StringVar(&o.policy, "policy", "", "SELinux's binary policy: a file, or a snapshot that holds one; of a process that is alive it is the running kernel's")
 	f.StringVar(&o.cwd, "cwd", "", "working directory")
 	f.StringVar(&o.umask, "umask", "", "umask, in octal")
 	f.StringVar(&o.kernel, "kernel", "", "kernel release, as 6.18")
