@@ -101,9 +101,9 @@ func ParseAVC(line string) (*Record, error) {
 	if err := r.fields(rest); err != nil {
 		return nil, err
 	}
-	for name, v := range map[string]string{"scontext": r.Source, "tcontext": r.Target, "tclass": r.Class} {
-		if v == "" {
-			return nil, fmt.Errorf("the record has no %s", name)
+	for _, f := range [][2]string{{"scontext", r.Source}, {"tcontext", r.Target}, {"tclass", r.Class}} {
+		if f[1] == "" {
+			return nil, fmt.Errorf("the record has no %s", f[0])
 		}
 	}
 	return r, nil

@@ -266,3 +266,16 @@ func nearest(name string, among map[string]uint32) string {
 	}
 	return "; it has " + best
 }
+
+// Nearest proposes names for a class, or a permission of one, that the policy does not have.
+func (p *Policy) Nearest(class, perm string) string {
+	c, ok := p.Class(class)
+	if !ok {
+		return nearest(class, p.classes.byName)
+	}
+	perms := map[string]uint32{}
+	for i, name := range p.PermNames(c) {
+		perms[name] = uint32(i)
+	}
+	return nearest(perm, perms)
+}

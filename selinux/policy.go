@@ -96,7 +96,7 @@ const magic = 0xf97cff8c
 
 // readHeader returns the number of sections with objects' labels.
 func (p *Policy) readHeader(r *reader) (sections uint32) {
-	if r.u32() != magic {
+	if len(r.text) < 8 || r.u32() != magic {
 		r.failAt(0, "it is not a binary policy")
 	}
 	n := r.u32()

@@ -44,7 +44,11 @@ func (r *reader) need(count uint32, size, memory int) bool {
 	if r.err != nil {
 		return false
 	}
-	if left := len(r.text) - r.off; uint64(count)*uint64(size) > uint64(left) {
+	switch left := len(r.text) - r.off; {
+	case count == 1 && size > left:
+		r.fail("the file ends: %d bytes are expected, and %d are left", size, left)
+		return false
+	case uint64(count)*uint64(size) > uint64(left):
 		r.fail("%d items of at least %d bytes are announced, and %d bytes are left", count, size, left)
 		return false
 	}

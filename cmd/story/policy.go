@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"syscallstory/render/text"
 	"syscallstory/selinux"
 	"syscallstory/world"
 )
@@ -25,7 +26,7 @@ func readPolicy(name string) (*selinux.Policy, error) {
 func parsePolicy(name string, data []byte) (*selinux.Policy, error) {
 	p, err := selinux.Parse(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %s", name, text.Visible(err.Error())) // it quotes names of the file
 	}
 	return p, nil
 }
@@ -50,11 +51,11 @@ func policyFile(name string) ([]byte, error) {
 	if !isJSON(name) {
 		return readFile(name, selinux.MaxPolicySize)
 	}
-	text, err := readFile(name, world.MaxSnapshot)
+	snapshot, err := readFile(name, world.MaxSnapshot)
 	if err != nil {
 		return nil, err
 	}
-	w, err := world.ReadSnapshot(bytes.NewReader(text))
+	w, err := world.ReadSnapshot(bytes.NewReader(snapshot))
 	if err != nil {
 		return nil, fmt.Errorf("%s: it is no binary policy, and %w", name, err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -128,10 +127,11 @@ func (p *program) selinuxBooleans(f *policyFlags, names []string) error {
 	if f.output == "json" {
 		return encodeAll(p.out, []booleansView{view})
 	}
+	out := p.plain()
 	for _, b := range view.Booleans {
-		fmt.Fprintf(p.out, "%-3s  %s  (%d rules)\n", onOff(b.On), b.Name, b.Rules)
+		fmt.Fprintf(out, "%-3s  %s  (%d rules)\n", onOff(b.On), b.Name, b.Rules)
 	}
-	return nil
+	return out.Flush()
 }
 
 func onOff(on bool) string {
@@ -151,7 +151,7 @@ difference of its own, and the rules about the attribute are not repeated.
 Exit status: 0 no difference; 1 some; 2 usage or bad input.`,
 		Example: `  story selinux diff /etc/selinux/default/policy/policy.33 new.33
   story selinux diff -o json old.33 new.33`,
-		Args: cobra.ExactArgs(2),
+		Args: takes("A B"),
 		RunE: func(_ *cobra.Command, args []string) error { return p.selinuxDiff(args[0], args[1], output) }}
 	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	return c
@@ -173,9 +173,9 @@ func (p *program) selinuxDiff(a, b, output string) error {
 	if len(all) > 0 {
 		p.code = exitDenied
 	}
-	out := bufio.NewWriterSize(p.out, 1<<16)
+	out := p.plain()
 	if output == "json" {
-		if err := listJSON(out, fmt.Sprintf("\"equal\": %t,\n  \"differences\"", len(all) == 0), slices.Values(all)); err != nil {
+		if err := listJSON(out.Writer, fmt.Sprintf("\"equal\": %t,\n  \"differences\"", len(all) == 0), slices.Values(all)); err != nil {
 			return err
 		}
 		return out.Flush()
@@ -243,9 +243,9 @@ func (p *program) selinuxQuery(f *policyFlags, q *selinux.Query) error {
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriterSize(p.out, 1<<16)
+	out := p.plain()
 	if f.output == "json" {
-		if err := listJSON(out, `"rules"`, rules); err != nil {
+		if err := listJSON(out.Writer, `"rules"`, rules); err != nil {
 			return err
 		}
 		return out.Flush()

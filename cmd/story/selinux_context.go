@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"syscallstory/container"
+	"syscallstory/render/text"
 	"syscallstory/selinux"
 	"syscallstory/selinux/filecontext"
 )
@@ -29,7 +30,7 @@ without --mode, entries of every kind count.
 Exit status: 0; 2 usage or bad input; 3 an expression cannot be followed; 5 no policy is configured and no file is named.`,
 		Example: `  story selinux context /var/log/messages
   story selinux context --file-contexts /etc/selinux/default/contexts/files/file_contexts --mode dir /var/lib/containers -o json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: takes("PATH..."),
 		RunE: func(_ *cobra.Command, args []string) error { return p.selinuxContext(&f, args) }}
 	s := c.Flags()
 	s.StringVar(&f.contexts, "file-contexts", "", "file_contexts; those of the policy that /etc/selinux/config names where none is given")
@@ -70,12 +71,12 @@ func (p *program) selinuxContext(f *contextFlags, paths []string) error {
 	}
 	set, err := filecontext.Load(name)
 	if err != nil {
-		return err
+		return errors.New(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "stat "), "open "))
 	}
 	var all []*contextView
 	for _, path := range paths {
 		if !strings.HasPrefix(path, "/") {
-			return fmt.Errorf("%s: a path begins with /", path)
+			return fmt.Errorf("%q: a path begins with /", path)
 		}
 		v := f.lookUp(set, path, mode)
 		if v.Unknown != "" {
@@ -86,10 +87,11 @@ func (p *program) selinuxContext(f *contextFlags, paths []string) error {
 	if f.output == "json" {
 		return encodeAll(p.out, all)
 	}
+	out := p.plain()
 	for _, v := range all {
-		v.write(p.out)
+		v.write(out)
 	}
-	return nil
+	return out.Flush()
 }
 
 // file finds file_contexts by /etc/selinux/config.
@@ -97,9 +99,9 @@ func (f *contextFlags) file() (string, error) {
 	if f.contexts != "" {
 		return f.contexts, nil
 	}
-	text, err := readFile(filepath.Join(f.root, "/etc/selinux/config"), 1<<16)
+	config, err := readFile(filepath.Join(f.root, "/etc/selinux/config"), 1<<16)
 	if err == nil {
-		for line := range strings.SplitSeq(string(text), "\n") {
+		for line := range strings.SplitSeq(string(config), "\n") {
 			if name, ok := strings.CutPrefix(strings.TrimSpace(line), "SELINUXTYPE="); ok && !strings.Contains(name, "/") {
 				return filepath.Join(f.root, "/etc/selinux", strings.TrimSpace(name), "contexts/files/file_contexts"), nil
 			}
@@ -172,9 +174,9 @@ func labelOf(path string) string {
 }
 
 func (v *contextView) write(out io.Writer) {
-	fmt.Fprintf(out, "%s (%s)\n", v.Path, v.Mode)
+	fmt.Fprintf(out, "%s (%s)\n", text.Visible(v.Path), v.Mode)
 	if v.LookedUp != "" {
-		fmt.Fprintf(out, "  looked up as %s\n", v.LookedUp)
+		fmt.Fprintf(out, "  looked up as %s\n", text.Visible(v.LookedUp))
 	}
 	switch {
 	case v.Unknown != "":
@@ -195,7 +197,7 @@ func (v *contextView) write(out io.Writer) {
 		if v.Differs != "type" {
 			flag = "-F " // without it only the type is set
 		}
-		fmt.Fprintf(out, "  has     %s: another %s\nhelp: restorecon %s%s\n", v.Actual, v.Differs, flag, v.Path)
+		fmt.Fprintf(out, "  has     %s: another %s\nhelp: restorecon %s%s\n", v.Actual, v.Differs, flag, text.Visible(v.Path))
 	default:
 		fmt.Fprintf(out, "  has     %s\n", v.Actual)
 	}

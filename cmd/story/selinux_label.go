@@ -104,31 +104,32 @@ func (p *program) printLabels(view labelView, output string) error {
 	if output == "json" {
 		return encodeAll(p.out, []labelView{view})
 	}
+	out := p.plain()
 	for _, w := range view.Pods {
 		for _, c := range w.Containers {
-			fmt.Fprintf(p.out, "%s, container %s\n  processes  %s\n  files      %s\n", w.Pod, c.Container, orUnknown(c.Process), orUnknown(c.Files))
+			fmt.Fprintf(out, "%s, container %s\n  processes  %s\n  files      %s\n", w.Pod, c.Container, orUnknown(c.Process), orUnknown(c.Files))
 			if c.Note != "" {
-				fmt.Fprintf(p.out, "  note       %s\n", c.Note)
+				fmt.Fprintf(out, "  note       %s\n", c.Note)
 			}
 			for _, v := range c.Volumes {
-				fmt.Fprintf(p.out, "  %s (%s %s): %s", v.Path, v.Kind, v.Volume, v.How)
+				fmt.Fprintf(out, "  %s (%s %s): %s", v.Path, v.Kind, v.Volume, v.How)
 				if v.Label != "" {
-					fmt.Fprintf(p.out, " %s", v.Label)
+					fmt.Fprintf(out, " %s", v.Label)
 				}
-				fmt.Fprintf(p.out, " (%s)\n", v.Why)
+				fmt.Fprintf(out, " (%s)\n", v.Why)
 			}
 		}
 	}
 	for _, c := range view.Conflicts {
-		fmt.Fprintf(p.out, "conflict: %s: %s\n", c.Volume, c.Text)
+		fmt.Fprintf(out, "conflict: %s: %s\n", c.Volume, c.Text)
 		for _, u := range c.Users {
-			fmt.Fprintf(p.out, "  %s\n", u)
+			fmt.Fprintf(out, "  %s\n", u)
 		}
 		for _, f := range c.Fixes {
-			fmt.Fprintf(p.out, "  help: %s\n", f)
+			fmt.Fprintf(out, "  help: %s\n", f)
 		}
 	}
-	return nil
+	return out.Flush()
 }
 
 func orUnknown(context string) string {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -25,7 +23,7 @@ Exit status: 0 every permission is allowed, or the source's type is permissive; 
 policy runs and none is named.`,
 		Example: `  story selinux why --policy policy.33 system_u:system_r:container_t:s0:c1,c2 system_u:object_r:container_file_t:s0:c3 file read
   story selinux why system_u:system_r:init_t:s0 system_u:object_r:tty_device_t:s0 chr_file ioctl --command 0x5401 -o json`,
-		Args: cobra.ExactArgs(4),
+		Args: takes("SCON TCON CLASS PERM[,PERM...]"),
 		RunE: func(_ *cobra.Command, args []string) error { return p.selinuxWhy(&f, args, command) }}
 	f.add(c.Flags())
 	c.Flags().StringVar(&command, "command", "", "an ioctl command or a netlink message's type, which extended rules may name")
@@ -126,13 +124,17 @@ func (p *program) selinuxWhy(f *policyFlags, args []string, command string) erro
 	if f.output == "json" {
 		return encodeAll(p.out, all)
 	}
+	out := p.plain()
 	for i, v := range all {
 		if i > 0 {
-			fmt.Fprintln(p.out)
+			fmt.Fprintln(out)
 		}
-		v.write(p.out)
+		v.write(out)
+		if v.Reason == string(selinux.ByUnknown) {
+			fmt.Fprintf(p.errs, "note: this is what the kernel answers where it asks for more than the policy knows%s\n", pol.Nearest(v.Class, v.Permission))
+		}
 	}
-	return nil
+	return out.Flush()
 }
 
 func (v *whyView) write(out io.Writer) {
@@ -196,7 +198,7 @@ are listed: those are the denials that a log cannot show.
 Exit status: 0, also where there are none; 2 usage or bad input; 5 no policy runs and none is named.`,
 		Example: `  story selinux avc --policy policy.33 /var/log/audit/audit.log
   ausearch -m avc | story selinux avc - -o json`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("LOG|-"),
 		RunE: func(_ *cobra.Command, args []string) error { return p.selinuxAVC(&f, args[0]) }}
 	f.add(c.Flags())
 	return c
@@ -226,7 +228,7 @@ func (p *program) selinuxAVC(f *policyFlags, name string) error {
 	}
 	in := p.in
 	if name != "-" {
-		file, err := os.Open(name)
+		file, err := openFile(name)
 		if err != nil {
 			return err
 		}
@@ -237,9 +239,12 @@ func (p *program) selinuxAVC(f *policyFlags, name string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	out := bufio.NewWriter(p.out)
+	if len(records) == 0 {
+		fmt.Fprintf(p.errs, "%s: there is no AVC record\n", name)
+	}
+	out := p.plain()
 	if f.output == "json" {
-		l := newList[*avcView](out, "")
+		l := newList[*avcView](out.Writer, "")
 		for _, r := range records {
 			if err := l.add(explainRecord(pol, r)); err != nil {
 				return err

@@ -392,17 +392,27 @@ func descriptor(text string) (world.FDSpec, error) {
 
 // readFile reads a file of at most limit bytes.
 func readFile(name string, limit int64) ([]byte, error) {
-	fh, err := os.Open(name)
+	fh, err := openFile(name)
 	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "open "))
+		return nil, err
 	}
 	defer fh.Close()
-	if st, err := fh.Stat(); err == nil && st.IsDir() {
-		return nil, fmt.Errorf("%s: it is a directory", name)
-	}
 	data, err := io.ReadAll(io.LimitReader(fh, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		err = fmt.Errorf("%s: it has more than %d bytes", name, limit)
 	}
 	return data, err
+}
+
+// openFile opens a file that is no directory; errors read as a sentence about it.
+func openFile(name string) (*os.File, error) {
+	fh, err := os.Open(name)
+	if err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "open "))
+	}
+	if st, err := fh.Stat(); err == nil && st.IsDir() {
+		fh.Close()
+		return nil, fmt.Errorf("%s: it is a directory", name)
+	}
+	return fh, nil
 }

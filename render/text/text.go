@@ -99,7 +99,9 @@ func (p *printer) paint(code, text string) painted {
 	return painted("\x1b[" + code + "m" + text + "\x1b[0m")
 }
 
-// visible writes what is no printable character as C does.
+// Visible writes what is no printable character as C does, for text that goes to a terminal and may come from anywhere.
+func Visible(s string) string { return visible(s) }
+
 func visible(s string) string {
 	if !strings.ContainsFunc(s, hidden) {
 		return s
