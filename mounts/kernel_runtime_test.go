@@ -215,6 +215,9 @@ func (l *launchPad) start(t *testing.T, runtime, service string, p int, own bool
 	linux := c["linux"].(map[string]any)
 	l.likeContainerd(c, linux, p)
 	if own {
+		if out, err := exec.Command("unshare", "-U", "true").CombinedOutput(); err != nil {
+			t.Skipf("no user namespace can be made: %s", out)
+		}
 		linux["namespaces"] = append(linux["namespaces"].([]any), map[string]any{"type": "user"})
 		ids := []any{map[string]any{"containerID": 0, "hostID": 0, "size": 65536}}
 		linux["uidMappings"], linux["gidMappings"] = ids, ids

@@ -44,23 +44,30 @@ func TestKernelPidHidden(t *testing.T) {
 		}
 	}
 	for pid, want := range map[int]int{os.Getpid(): exitIncapable, 1 << 22: exitUsage} {
-		cmd := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c",
-			fmt.Sprintf(`mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 1000 --regid 1000 --clear-groups "$0" explain -q --pid %d 'open("/", O_RDONLY)'`, pid), "/proc/self/exe")
-		self, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		open, err := copyOf(self, t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd.Args[len(cmd.Args)-1] = open
-		cmd.Env = append(os.Environ(), "STORY_MAIN=1")
-		out, err := cmd.CombinedOutput()
-		var exit *exec.ExitError
-		if code := cmd.ProcessState.ExitCode(); code != want || strings.Count(string(out), "\n") != 1 {
-			t.Errorf("%d: exit %d, want %d: %s %v %v", pid, code, want, out, err, exit)
-		}
+		hidden(t, want, fmt.Sprintf(`explain -q --pid %d 'open("/", O_RDONLY)'`, pid))
+		hidden(t, want, fmt.Sprintf("mounts tree --pid %d", pid))
+		hidden(t, want, fmt.Sprintf("mounts resolve --pid %d /", pid))
+	}
+}
+
+// hidden runs story as an ordinary user whose /proc shows no processes of others.
+func hidden(t *testing.T, want int, command string) {
+	t.Helper()
+	cmd := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c",
+		`mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 1000 --regid 1000 --clear-groups "$0" `+command, "/proc/self/exe")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := copyOf(self, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Args[len(cmd.Args)-1] = open
+	cmd.Env = append(os.Environ(), "STORY_MAIN=1")
+	out, err := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != want || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("%s: exit %d, want %d: %s %v", command, code, want, out, err)
 	}
 }
 

@@ -321,7 +321,12 @@ func namespaceOf(m *mounts.Machine, pid int, in string, planned bool) (int, erro
 		return 0, errors.New("--in names a namespace of Pods on a node; on this machine --pid does")
 	}
 	link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return 0, &container.Incapable{Err: fmt.Errorf("the mount namespace of process %d: %w: run as root", pid, err)}
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, fmt.Errorf("the mount namespace of process %d: there is no such process", pid)
+	case err != nil:
 		return 0, fmt.Errorf("the mount namespace of process %d: %w", pid, err)
 	}
 	var inode uint64

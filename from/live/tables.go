@@ -88,7 +88,13 @@ func (r *tableReader) read(pid int) error {
 	proc := fmt.Sprintf("/proc/%d/", pid)
 	link, err := os.Readlink(proc + "ns/mnt")
 	if err != nil {
-		if !r.every {
+		switch {
+		case r.every:
+		case pid > 0 && errors.Is(err, syscall.ENOENT) && syscall.Kill(pid, 0) == syscall.EPERM: // hidepid
+			return fmt.Errorf("the mount namespace of process %d: /proc hides it: %w", pid, syscall.EACCES)
+		case errors.Is(err, syscall.ENOENT):
+			return fmt.Errorf("the mount namespace of process %d: there is no such process", pid)
+		default:
 			return fmt.Errorf("the mount namespace of process %d: %w", pid, err)
 		}
 		if os.IsPermission(err) {
