@@ -12,6 +12,9 @@ import (
 // CopyUp is ovl_copy_up_flags: the directories above from the top, then the object. A file needs it as long as its name is not
 // in the upper layer, or its data is not and is asked for (ovl_already_copied_up).
 func (Ops) CopyUp(c *check.Check, p world.Path, what check.Copying) story.Errno {
+	if e := HasData(c, p); e != 0 {
+		return e
+	}
 	if settled(c, p, what) {
 		return 0
 	}
@@ -19,6 +22,20 @@ func (Ops) CopyUp(c *check.Check, p world.Path, what check.Copying) story.Errno 
 		return e
 	}
 	return copyUpOne(c, p, what)
+}
+
+// HasData is ovl_verify_lowerdata: before a file is opened or copied, even for its attributes, its data is looked for in the layers that
+// hold data only. One without is seen, and that is all.
+func HasData(c *check.Check, p world.Path) story.Errno {
+	ino := c.W.FS.I(p.Dentry)
+	if ino.Data == 0 || len(ino.Layers) == 0 || ino.Data != ino.Layers[0] { // source.add
+		return 0
+	}
+	s := story.Step{Code: story.OverlayBroken, Errno: story.ENOENT, Op: story.OpOpen, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}
+	if c.Recording() {
+		s.Val = [3]uint64{c.Word(c.W.FS.D(p.Dentry).Name), c.Word("its data is in none of the layers that hold data only")}
+	}
+	return c.Refuse(s)
 }
 
 // settled is ovl_already_copied_up.

@@ -141,7 +141,7 @@ func (s *layered) add(fs *world.FS, dir world.DentryID, name string, f *Found[wo
 	}
 	ino.Marks, ino.UserMarks = nil, nil // the overlay hides its own
 	ino.Attr &^= world.AttrExecuting    // it is the layer's inode that is executed, not this one
-	if f.NoData {
+	if f.NoData {                       // HasData
 		ino.Data = first
 		ino.Known &^= world.KnownSize
 	}

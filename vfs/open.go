@@ -5,6 +5,7 @@ import (
 	"syscallstory/kernel"
 	"syscallstory/mount"
 	"syscallstory/namei"
+	"syscallstory/overlay"
 	"syscallstory/story"
 	"syscallstory/world"
 )
@@ -525,6 +526,11 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 	}
 	if e := o.driver(c, p); e != 0 {
 		return e
+	}
+	if ops != nil && ino.Is(world.TypeReg) {
+		if e := overlay.HasData(c, p); e != 0 {
+			return e
+		}
 	}
 	if ops != nil && (write || truncates) && plain && !ino.Is(world.TypeDir) {
 		what := check.CopyData

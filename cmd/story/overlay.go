@@ -66,6 +66,7 @@ type opened struct {
 	*stack.Stack
 	point   string // where it is mounted
 	options string
+	export  bool // nfs_export=on
 	infos   []layerInfo
 	dirs    []string // the layers' directories, as Names
 }
@@ -86,7 +87,7 @@ func (f *layerFlags) open(topIsUpper bool) (*opened, error) {
 			return nil, err
 		}
 		upper, lower, data, user = m.Upper, m.Lower, m.Data, m.UserXattr
-		o.point, o.options = m.Point, m.Options
+		o.point, o.options, o.export = m.Point, m.Options, m.NFSExport
 		o.Options = overlay.Options{NoFollow: m.NoFollow, Metacopy: m.Metacopy}
 	}
 	if upper == "" && len(lower) == 0 || len(lower) == 0 && f.at == "" && f.pid == 0 {

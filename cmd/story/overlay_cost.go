@@ -73,6 +73,7 @@ func (f *layerFlags) layersOf(w *world.World, ov *world.Overlay, at story.Origin
 		return err
 	}
 	defer o.Close()
+	ov.NFSExport.V = o.export
 	ov.NoFollow, ov.Metacopy = o.Options.NoFollow, o.Options.Metacopy && strings.Contains(o.options, "metacopy=on")
 	for i, dir := range o.dirs {
 		sb := world.SB{Type: files.Type(dir), Name: dir, At: at, FlagsAt: at}

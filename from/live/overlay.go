@@ -85,6 +85,7 @@ func (b *builder) overlayOptions(m *shown, ov *world.Overlay, at story.Origin) {
 		v, _ := said(option, parameter)
 		return v == "on"
 	}
+	ov.NFSExport = world.Given(flag("nfs_export", "nfs_export"), at)
 	ov.Metacopy, ov.Index, ov.Xino = flag("metacopy", "metacopy"), flag("index", "index"), flag("xino", "xino_auto")
 }
 

@@ -19,6 +19,7 @@ type OverlayMount struct {
 	UserXattr bool
 	NoFollow  bool
 	Metacopy  bool
+	NFSExport bool
 	Options   string // as the kernel prints them
 }
 
@@ -63,6 +64,7 @@ func Overlays(pid int) ([]OverlayMount, error) {
 			return ""
 		}
 		o.UserXattr, o.Metacopy = said("userxattr") == "on", said("metacopy") == "on"
+		o.NFSExport = said("nfs_export") == "on"
 		o.NoFollow = o.UserXattr || said("redirect_dir") == "nofollow"
 		all = append(all, o)
 	}

@@ -263,7 +263,7 @@ func (s *Stack) fill(a *Answer, f *overlay.Found[Place]) (err error) {
 		}
 	}
 	if f.NoData {
-		a.Notes = append(a.Notes, "its data is looked for in the data-only layers and is not there: opening it ends in EIO")
+		a.Notes = append(a.Notes, "its data is looked for in the data-only layers and is not there: to open or change it ends in ENOENT")
 	}
 	for i := range s.Lower {
 		n := i + 1
