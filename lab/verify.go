@@ -30,7 +30,7 @@ var areas = []area{
 }
 
 // areaPatience is how long an area may take on a busy computer.
-const areaPatience = 3 * time.Minute
+const areaPatience = 5 * time.Minute
 
 func (p *program) verifyCommand() *cobra.Command {
 	var kernels []string
