@@ -26,6 +26,9 @@ func TestNextLooksAtAllOfAFact(t *testing.T) {
 		want   []story.Code
 	}{
 		{"both attributes are looked at twice", reg(0o600, 5, world.AttrImmutable), nil, `utimes("/f", NULL)`, []story.Code{story.FixedAttributes, story.ModeBits}},
+		{"ext4 looks at the attribute again", reg(0o600, 5, world.AttrImmutable), func(w *world.World) {
+			w.FS.SB(1).Type, w.Task.Cred.Effective = "ext4", world.Caps(kernel.CapChown)
+		}, `chown("/f", 1000, -1)`, []story.Code{story.FixedAttributes}},
 		{"with an x bit a capability counts that the file's ids keep out", reg(0o644, 5, 0), func(w *world.World) {
 			m := world.IDMap{{Inside: 0, Outside: 1000, Count: 10}}
 			w.UserNS = append(w.UserNS, world.UserNS{Level: 1, UIDs: m, GIDs: m, Name: "child"})

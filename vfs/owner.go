@@ -145,7 +145,7 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 	if err := setattr(c, p, false); err != 0 {
 		return err
 	}
-	if ino.Attr&world.AttrImmutable != 0 && w.FS.SB(ino.SB).Type == "ext4" { // ext4_setattr, whatever changes
+	if c.Inode(p.Dentry).Attr&world.AttrImmutable != 0 && w.FS.SB(ino.SB).Type == "ext4" { // ext4_setattr, whatever changes
 		if err := c.Deny(story.Step{Code: story.Immutable, Errno: story.EPERM, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}); err != 0 {
 			return err
 		}
