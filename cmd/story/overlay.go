@@ -246,6 +246,16 @@ func (p *program) overlayCommand() *cobra.Command {
 	return c
 }
 
+// atLeastOne asks for arguments in the words of the command.
+func atLeastOne(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New("name " + what)
+		}
+		return nil
+	}
+}
+
 func encodeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -314,7 +324,7 @@ func (o *opened) layers() []stack.Layer {
 
 func (p *program) overlayWhich() *cobra.Command {
 	var f layerFlags
-	c := &cobra.Command{Use: "which PATH...", Short: "which layer serves a path, and what is hidden below it", Args: cobra.MinimumNArgs(1),
+	c := &cobra.Command{Use: "which PATH...", Short: "which layer serves a path, and what is hidden below it", Args: atLeastOne("a path of the overlay, such as /etc/passwd"),
 		Long:    "PATH is one of the overlay, from its root; links are not followed. A path that is not there ends in exit code 1.",
 		Example: "  story overlay which --pid 4711 /etc/hosts\n  story overlay which --lower l1,l2 --upper u /etc/passwd",
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -133,7 +133,7 @@ type copiedName struct {
 
 func (p *program) overlayCost() *cobra.Command {
 	var f layerFlags
-	c := &cobra.Command{Use: "cost CALL...", Short: "what a call would copy to the upper layer", Args: cobra.MinimumNArgs(1),
+	c := &cobra.Command{Use: "cost CALL...", Short: "what a call would copy to the upper layer", Args: atLeastOne(`a call, such as 'open("/etc/passwd", O_RDWR)'`),
 		Long: "Of a process (--pid, --container) with its own rights; of a mount, of directories or of an image in a new container, as root whose / the overlay is. Each call is asked for itself.\n" +
 			"Exit code as explain's: 1 where the call is refused, 3 where that is not known.",
 		Example: "  story overlay cost --lower l --upper u 'open(\"/var/lib/db\", O_RDWR)' 'chmod(\"/etc/passwd\", 0600)'",
@@ -171,7 +171,7 @@ func (p *program) overlayCost() *cobra.Command {
 func (p *program) overlayExplain() *cobra.Command {
 	var f layerFlags
 	var verbose bool
-	c := &cobra.Command{Use: "explain CALL...", Short: "the story of a call: which layer serves it, what it copies, where the new file lands", Args: cobra.MinimumNArgs(1),
+	c := &cobra.Command{Use: "explain CALL...", Short: "the story of a call: which layer serves it, what it copies, where the new file lands", Args: atLeastOne(`a call, such as 'open("/etc/passwd", O_RDWR)'`),
 		Long: "As story explain --pid for a process or a container; for a mount and for directories the story of root whose / the overlay is.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			all, err := p.overlayStories(&f, args)

@@ -12,7 +12,7 @@ import (
 // BenchmarkDiff compares Diff of an upper layer of many files with find's walk of the same directory. Half of the files hide one of
 // the lower layer.
 func BenchmarkDiff(b *testing.B) {
-	for _, n := range []int{5_000, 50_000, 200_000} {
+	for _, n := range []int{10_000, 50_000, 200_000} {
 		dir := b.TempDir()
 		for i := range n {
 			name := fmt.Sprintf("d%d/e%d/f%d", i/5000, i/50, i)
