@@ -97,12 +97,26 @@ func Prepare(w *world.World, o Options) (*Plan, error) {
 	if p.namespaces&unix.CLONE_NEWNET != 0 {
 		freshNetwork(w)
 	}
+	p.label()
+	return p, nil
+}
+
+// label has the container's task and files labelled, where SELinux runs here.
+func (p *Plan) label() {
+	w := p.w
 	for _, l := range w.Task.Labels {
 		if l.Module == "selinux" && slices.Contains(w.LSMs.V, "selinux") {
 			p.spec.Label = l.Value
+			p.spec.Context = w.FS.SB(w.Mounts[w.Task.Root.Mount].SB).Contexts.V.Context
 		}
 	}
-	return p, nil
+	for i := range p.spec.Trees {
+		for k := range p.spec.Trees[i].Nodes {
+			if p.spec.Label == "" {
+				p.spec.Trees[i].Nodes[k].Context = ""
+			}
+		}
+	}
 }
 
 // freshNetwork says that nobody sets up the network of a container that is launched here: its settings are a new namespace's.
@@ -245,6 +259,9 @@ func node(path string, i *world.Inode) inside.Node {
 	n := inside.Node{Path: path, Mode: uint32(i.Mode), UID: uint32(i.UID), GID: uint32(i.GID), Size: i.Size, Link: i.Link, Major: i.Major, Minor: i.Minor, ACL: acl(i)}
 	if i.Known&world.KnownSize == 0 {
 		n.Size = 1
+	}
+	if i.Known&world.KnownContext != 0 {
+		n.Context = i.Context
 	}
 	if i.Caps != nil && i.Caps.Version > 1 {
 		n.Caps = i.Caps.AppendXattr(nil)

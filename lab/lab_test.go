@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"syscallstory/lab/image"
 	"syscallstory/lab/machine"
 )
 
@@ -325,6 +326,16 @@ func TestKernelLabSELinux(t *testing.T) {
 
 // TestKernelLabLiveSELinux judges containers under labels from outside, on an enforcing machine.
 func TestKernelLabLiveSELinux(t *testing.T) {
+	underSELinux(t, "from/live", "TestUnderLabels", []string{"STORY_SELINUX_LIVE=1"}, "")
+}
+
+// TestKernelLabSELinuxScene makes the calls of docs/selinux.md by the Pod of examples/selinux, on an enforcing machine.
+func TestKernelLabSELinuxScene(t *testing.T) {
+	underSELinux(t, "cmd/story", "TestSceneUnderLabels", []string{"STORY_SELINUX_SCENE=/root/scene"}, "../examples/selinux:/root/scene")
+}
+
+// underSELinux runs a test of a package in a machine that has started SELinux.
+func underSELinux(t *testing.T, pkg, test string, env []string, copies string) {
 	const series = "6.12"
 	lab := openLab(t, series)
 	spec := machine.Spec{Series: series}
@@ -340,18 +351,28 @@ func TestKernelLabLiveSELinux(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	cmd, err := command(t.Context(), lab, []string{"test:syscallstory/from/live", "-test.run", "^TestUnderLabels$", "-test.v"})
+	cmd, err := command(t.Context(), lab, []string{"test:syscallstory/" + pkg, "-test.run", "^" + test + "$", "-test.v"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if copies != "" {
+		if cmd.Files, err = appendCopied(cmd.Files, copies); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var out bytes.Buffer
-	cmd.Env = []string{"STORY_SELINUX_LIVE=1"}
+	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(""), &out, &out
 	ctx, cancel := context.WithTimeout(t.Context(), areaPatience)
 	defer cancel()
-	if exit, err := m.Run(ctx, cmd); err != nil || exit.Code != 0 || !strings.Contains(out.String(), "--- PASS: TestUnderLabels") {
+	if exit, err := m.Run(ctx, cmd); err != nil || exit.Code != 0 || !strings.Contains(out.String(), "--- PASS: "+test) {
 		t.Errorf("%v, %+v\n%s", err, exit, out.String())
 	}
+}
+
+func appendCopied(all []image.File, arg string) ([]image.File, error) {
+	more, err := copied(arg)
+	return append(all, more...), err
 }
 
 // TestKernelLabBPF attaches BPF programs to hooks of the security framework, and from/node finds them.

@@ -116,6 +116,7 @@ func (c *coder) spec(s *Spec) {
 	list(c, &s.Command, str)
 	list(c, &s.Env, str)
 	c.str(&s.Label)
+	c.str(&s.Context)
 	ids := func(c *coder, m *IDs) {
 		integer(c, &m.Inside)
 		integer(c, &m.Outside)
@@ -150,6 +151,7 @@ func (c *coder) node(n *Node) {
 	integer(c, &n.Minor)
 	n.ACL = c.bytes(n.ACL)
 	n.Caps = c.bytes(n.Caps)
+	c.str(&n.Context)
 	integer(c, &n.Flags)
 }
 

@@ -14,7 +14,7 @@ func example() *Spec {
 		Lower: []string{"#0", "/x"}, Upper: Node{Mode: 0o40700}, ReadOnly: true, Mounts: []Mount{{Target: "/p", Type: "bind", Tree: -1, Source: "s", Flags: 1 << 40, Data: "d", Optional: true, IDMapped: true, MayFail: true}},
 		Cwd: "/", FDs: []FD{{N: 7, Path: "/f", Flags: -1}}, Task: probe.Task{Cred: probe.Cred{UID: 1, GID: 2, Groups: []uint32{3, 4}, Bounding: 1 << 63, Inheritable: 5, Permitted: 6, Effective: 7, Ambient: 8, Securebits: 9, NoNewPrivs: true},
 			Strict: true, Filters: []probe.Filter{{1, 2, 3, 4, 5, 6, 7, 8}}, Umask: 18, Keep: []int{3}, Timeout: time.Second},
-		Calls: []probe.Call{{NR: 2, Args: [6]probe.Arg{{Data: []byte("x\x00")}, {Val: ^uint64(0)}}}}, Command: []string{"a", ""}, Env: []string{"X=y"}, Label: "l", UIDs: []IDs{{0, 65536, 65536}}, GIDs: []IDs{{1, 2, 3}}, LowerIDs: true}
+		Calls: []probe.Call{{NR: 2, Args: [6]probe.Arg{{Data: []byte("x\x00")}, {Val: ^uint64(0)}}}}, Command: []string{"a", ""}, Env: []string{"X=y"}, Label: "l", Context: "c", UIDs: []IDs{{0, 65536, 65536}}, GIDs: []IDs{{1, 2, 3}}, LowerIDs: true}
 }
 
 func TestCodec(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -248,6 +249,11 @@ func (n *Node) make(p string) error {
 			return err
 		}
 	}
+	if n.Context != "" {
+		if err := unix.Setxattr(p, "security.selinux", []byte(n.Context), 0); err != nil {
+			return err
+		}
+	}
 	if len(n.Caps) > 0 {
 		return unix.Setxattr(p, "security.capability", n.Caps, 0)
 	}
@@ -308,6 +314,9 @@ func (f *first) root() error {
 		lower = append(lower, strings.NewReplacer(`\`, `\\`, ":", `\:`, ",", `\,`).Replace(path))
 	}
 	data := "lowerdir=" + strings.Join(lower, ":") + ",upperdir=" + up + ",workdir=" + f.path("layer/work")
+	if f.spec.Context != "" {
+		data += `,context="` + f.spec.Context + `"`
+	}
 	if err := unix.Mount("overlay", f.path("root"), "overlay", 0, data); err != nil {
 		return fmt.Errorf("mount overlay (%s): %w", data, err)
 	}
@@ -476,10 +485,28 @@ func (f *first) settle() error {
 			unix.Close(fd)
 		}
 	}
-	if f.spec.Label != "" {
+	return f.label()
+}
+
+// label has the task get its SELinux label: a program by its execve, calls before they are made, in the process that makes them,
+// as the kernel lets no process of several threads change its label (selinux_lsm_setattr).
+func (f *first) label() error {
+	switch {
+	case f.spec.Label == "":
+		return nil
+	case len(f.spec.Command) > 0:
 		f.do("set the SELinux label")
-		return os.WriteFile("/proc/thread-self/attr/current", []byte(f.spec.Label), 0)
+		return os.WriteFile("/proc/thread-self/attr/exec", []byte(f.spec.Label), 0)
 	}
+	fd := uint64(3) // the first number that is free there
+	for slices.Contains(f.spec.Task.Keep, int(fd)) {
+		fd++
+	}
+	label := []byte(f.spec.Label)
+	f.spec.Task.Before = append(f.spec.Task.Before,
+		probe.Call{NR: unix.SYS_OPEN, Args: [6]probe.Arg{{Data: []byte("/proc/thread-self/attr/current\x00")}, {Val: unix.O_WRONLY}}},
+		probe.Call{NR: unix.SYS_WRITE, Args: [6]probe.Arg{{Val: fd}, {Data: label}, {Val: uint64(len(label))}}},
+		probe.Call{NR: unix.SYS_CLOSE, Args: [6]probe.Arg{{Val: fd}}})
 	return nil
 }
 

@@ -24,6 +24,7 @@ type Spec struct {
 	Command  []string // instead of calls
 	Env      []string
 	Label    string // of SELinux
+	Context  string // the label of the root's files
 
 	// With a user namespace of its own the container is made in two steps: the filesystems as whoever launches it, the rest
 	// by the namespace's own root.
@@ -50,6 +51,7 @@ type Node struct {
 	Major, Minor uint32
 	ACL          []byte // system.posix_acl_access
 	Caps         []byte // security.capability
+	Context      string // security.selinux
 	Flags        uint32 // FS_IMMUTABLE_FL, FS_APPEND_FL
 }
 
