@@ -60,9 +60,10 @@ type LSM interface {
 	MmapAddr(c *Check, addr uint64) story.Errno
 
 	SbMount(c *Check, p world.Path, remount bool) story.Errno
-	// SbKernMount is asked of a new filesystem; labels says that its options have contexts.
-	SbKernMount(c *Check, fstype string, labels bool) story.Errno
-	SbRemount(c *Check, p world.Path) story.Errno
+	// SbEatOptions is asked of the contexts among a mount's options, SbKernMount of the new filesystem with them.
+	SbEatOptions(c *Check, contexts world.MountContexts) story.Errno
+	SbKernMount(c *Check, fstype string, contexts world.MountContexts, user world.UserNSID) story.Errno
+	SbRemount(c *Check, p world.Path, contexts world.MountContexts) story.Errno
 	SbUmount(c *Check, p world.Path) story.Errno
 	SbPivotroot(c *Check, p world.Path) story.Errno
 	SbStatfs(c *Check, p world.Path) story.Errno
@@ -113,6 +114,7 @@ type Question struct {
 	Value    string // of the attribute
 	Args     [3]uint64
 	Renaming Renaming
+	Contexts world.MountContexts
 }
 
 // Setting is what inode_setattr is asked for.

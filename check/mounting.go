@@ -42,4 +42,5 @@ type Mounting struct {
 	Source    string
 	FD        int // of a filesystem context
 	UserNS    world.UserNSID
+	Contexts  world.Fact[world.MountContexts]
 }

@@ -184,16 +184,16 @@ func (s *Stack) SbMount(c *check.Check, p world.Path, remount bool) story.Errno 
 	return s.ask(c, q)
 }
 
-func (s *Stack) SbKernMount(c *check.Check, fstype string, labels bool) story.Errno {
-	q := check.Question{Hook: story.HookSbKernMount, Op: story.OpMount, Name: fstype}
-	if labels {
-		q.Args[0] = 1
-	}
-	return s.ask(c, question{Question: q})
+func (s *Stack) SbEatOptions(c *check.Check, contexts world.MountContexts) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookSbEatLsmOpts, Op: story.OpMount, Contexts: contexts}})
 }
 
-func (s *Stack) SbRemount(c *check.Check, p world.Path) story.Errno {
-	return s.ask(c, question{Question: check.Question{Hook: story.HookSbRemount, Path: p, Op: story.OpMount}, where: never})
+func (s *Stack) SbKernMount(c *check.Check, fstype string, contexts world.MountContexts, user world.UserNSID) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookSbKernMount, Op: story.OpMount, Name: fstype, Contexts: contexts, Args: [3]uint64{uint64(user)}}})
+}
+
+func (s *Stack) SbRemount(c *check.Check, p world.Path, contexts world.MountContexts) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: story.HookSbRemount, Path: p, Op: story.OpMount, Contexts: contexts}, where: never})
 }
 
 func (s *Stack) SbUmount(c *check.Check, p world.Path) story.Errno {

@@ -113,7 +113,7 @@ func (m *mounts) pivot(to, old world.Path) {
 // knows.
 func newSuper(c *check.Check, fstype string, user world.UserNSID, readOnly bool, data string, at story.Origin) world.SBID {
 	w := c.W
-	sb := world.SB{Type: fstype, Name: "new " + fstype, UserNS: user, At: at, FlagsAt: at}
+	sb := world.SB{Type: fstype, Name: "new " + fstype, UserNS: user, At: at, FlagsAt: at, Contexts: c.Mounting.Contexts}
 	if fs := filesystemOf(fstype); fs != nil {
 		sb.Flags = fs.flags
 	}

@@ -146,7 +146,7 @@ func FSConfig(c *check.Check, fd int, a FSConfigArgs) story.Errno {
 		if err := Capable(c, sb.UserNS, check.RealmSuperblock, kernel.CapSysAdmin, world.Path{}, story.OpMount); err != 0 {
 			return err
 		}
-		if err := c.LSM.SbRemount(c, world.Path{Dentry: sb.Root}); err != 0 {
+		if err := c.LSM.SbRemount(c, world.Path{Dentry: sb.Root}, world.MountContexts{}); err != 0 {
 			return err
 		}
 		if fs == nil || !fs.reconfigures {
@@ -171,6 +171,11 @@ func FSConfig(c *check.Check, fd int, a FSConfigArgs) story.Errno {
 		opt += "=" + a.Value
 	default:
 		return notModelled(c, world.Path{}, "what the filesystem does with a path, a descriptor or bytes", story.EBADF, story.ENOENT, story.EOPNOTSUPP)
+	}
+	if _, contexts, err := labelOptions(c, world.Path{}, x.Type, opt); err != 0 {
+		return err
+	} else if contexts != (world.MountContexts{}) {
+		return notModelled(c, world.Path{}, "how a context labels the filesystem that is configured", story.EINVAL, story.EACCES)
 	}
 	if err := parseOptions(c, world.Path{}, x.Type, opt, false); err != 0 {
 		return err

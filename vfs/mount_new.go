@@ -6,6 +6,7 @@ import (
 
 	"syscallstory/check"
 	"syscallstory/kernel"
+	"syscallstory/lsm"
 	"syscallstory/mount"
 	"syscallstory/namei"
 	"syscallstory/story"
@@ -120,11 +121,15 @@ func newMount(c *check.Check, a MountArgs, p world.Path) story.Errno {
 	if err != 0 {
 		return err
 	}
+	data, contexts, err := labelOptions(c, p, fs.name, a.Data)
+	if err != 0 {
+		return err
+	}
 	var l layers
 	if fs.name == "overlay" {
-		err = l.options(c, p, a.Data)
+		err = l.options(c, p, data)
 	} else {
-		err = parseOptions(c, p, fs.name, a.Data, a.NoData)
+		err = parseOptions(c, p, fs.name, data, a.NoData)
 	}
 	if err != 0 {
 		return err
@@ -142,7 +147,7 @@ func newMount(c *check.Check, a MountArgs, p world.Path) story.Errno {
 			return err
 		}
 	}
-	if err := c.LSM.SbKernMount(c, fs.name, strings.Contains(a.Data, "context=")); err != 0 {
+	if err := c.LSM.SbKernMount(c, fs.name, contexts, user); err != 0 {
 		return err
 	}
 	m := mountsOf(c)
@@ -165,7 +170,7 @@ func newMount(c *check.Check, a MountArgs, p world.Path) story.Errno {
 	if fs.name == "overlay" {
 		l.prepared(c)
 	}
-	c.Mounting = check.Mounting{Op: check.MountNew, At: p, Flags: flags, Atime: mountAtime(a.Flags, 0), Type: fs.name, Source: a.Source.Path, ReadOnly: a.Flags&msReadOnly != 0, UserNS: user}
+	c.Mounting = check.Mounting{Op: check.MountNew, At: p, Flags: flags, Atime: mountAtime(a.Flags, 0), Type: fs.name, Source: a.Source.Path, ReadOnly: a.Flags&msReadOnly != 0, UserNS: user, Contexts: world.Given(contexts, c.W.LSMs.At)}
 	return effect(c, "mounted", p)
 }
 
@@ -185,6 +190,21 @@ func (m *mounts) twice(at world.Path, fs *filesystem) story.Errno {
 		return 0
 	}
 	return c.Refuse(s)
+}
+
+// labelOptions is security_sb_eat_lsm_opts: where SELinux is active, options that set contexts are its own, else they are the filesystem's.
+func labelOptions(c *check.Check, p world.Path, fstype, data string) (rest string, contexts world.MountContexts, e story.Errno) {
+	if !strings.Contains(data, "context=") || c.W.LSMs.Known() && !lsm.Enabled(c.W, "selinux") {
+		return data, contexts, 0
+	}
+	contexts, rest, twice := world.SplitContexts(data)
+	s := story.Step{Code: story.MountOption, Errno: story.EINVAL, Op: story.OpMount, Obj: p.Ref(), Val: [3]uint64{c.Word(fstype), c.Word(data)}}
+	if !c.W.LSMs.Known() {
+		c.Unknown(s)
+	} else if twice {
+		return rest, contexts, c.Refuse(s)
+	}
+	return rest, contexts, c.LSM.SbEatOptions(c, contexts)
 }
 
 // parseOptions is parse_monolithic_mount_data as far as the names and the values of options go.

@@ -191,19 +191,23 @@ func remount(c *check.Check, a MountArgs, p world.Path) story.Errno {
 	locksKnown(c, p, story.EPERM)
 	m.mayChangeAtime(p, atime)
 	sb := c.W.FS.SBOf(p.Dentry)
-	if err := parseOptions(c, p, sb.Type, a.Data, a.NoData); err != 0 {
+	data, contexts, err := labelOptions(c, p, sb.Type, a.Data)
+	if err != 0 {
 		return err
 	}
-	return m.reconfigure(p, sb, flags, atime, a.Flags&msReadOnly != 0)
+	if err := parseOptions(c, p, sb.Type, data, a.NoData); err != 0 {
+		return err
+	}
+	return m.reconfigure(p, sb, flags, atime, a.Flags&msReadOnly != 0, contexts)
 }
 
 // reconfigure is the rest of do_remount, and reconfigure_super.
-func (m *mounts) reconfigure(p world.Path, sb *world.SB, flags world.MountFlags, atime world.Atime, readOnly bool) story.Errno {
+func (m *mounts) reconfigure(p world.Path, sb *world.SB, flags world.MountFlags, atime world.Atime, readOnly bool, contexts world.MountContexts) story.Errno {
 	c := m.c
 	if err := Capable(c, sb.UserNS, check.RealmSuperblock, kernel.CapSysAdmin, p, story.OpMount); err != 0 {
 		return err
 	}
-	if err := c.LSM.SbRemount(c, p); err != 0 {
+	if err := c.LSM.SbRemount(c, p, contexts); err != 0 {
 		return err
 	}
 	was := sb.Flags&world.SBReadOnly != 0

@@ -47,28 +47,11 @@ func (b *builder) selinux() {
 	}
 }
 
-// contexts reads the options of a filesystem that label its files. Values with commas are quoted.
-func contexts(super string) (c world.MountContexts) {
-	for rest := super; rest != ""; {
-		var opt string
-		if i := strings.IndexByte(rest, '"'); i >= 0 && i < strings.IndexByte(rest+",", ',') {
-			end := strings.IndexByte(rest[i+1:], '"')
-			if end < 0 {
-				return c
-			}
-			opt, rest = rest[:i]+rest[i+1:i+1+end], strings.TrimPrefix(rest[i+2+end:], ",")
-		} else {
-			opt, rest, _ = strings.Cut(rest, ",")
-		}
-		name, value, _ := strings.Cut(opt, "=")
-		for _, o := range []struct {
-			name string
-			into *string
-		}{{"context", &c.Context}, {"fscontext", &c.FSContext}, {"defcontext", &c.DefContext}, {"rootcontext", &c.RootContext}} {
-			if o.name == name {
-				*o.into = unescape(value)
-			}
-		}
+// contexts reads the options of a filesystem that label its files.
+func contexts(super string) world.MountContexts {
+	m, _, _ := world.SplitContexts(super)
+	for _, c := range []*string{&m.Context, &m.FSContext, &m.DefContext, &m.RootContext} {
+		*c = unescape(*c)
 	}
-	return c
+	return m
 }

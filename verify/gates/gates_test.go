@@ -27,7 +27,8 @@ func TestKernelVerifyGates(t *testing.T) {
 	if r.Undetermined > r.Count/300 {
 		t.Errorf("%d of %d calls are undetermined: %v", r.Undetermined, r.Count, r.ByOracle)
 	}
-	if r.GateChecked < r.Denials/5 || r.Fixes == 0 {
+	// A long run checks nearly a quarter; of some twenty scenes it may be far less by chance.
+	if r.GateChecked < r.Denials/8 || r.Fixes == 0 {
 		t.Errorf("of %d denials the gate of %d was checked, and %d fixes were performed", r.Denials, r.GateChecked, r.Fixes)
 	}
 	if r.Denials < r.Count/2 {

@@ -142,13 +142,15 @@ var relaxations = map[story.Code]func(r *relaxer) bool{
 		f.Mode |= want<<6 | want<<3 | want
 		return true
 	},
-	story.ModeNoExec:       func(r *relaxer) bool { return r.mode(r.obj().Dentry, func(m uint16) uint16 { return m | 0o100 }) },
-	story.Immutable:        func(r *relaxer) bool { return r.attributes(r.obj().Dentry, true, r.step.Op == story.OpRemove) },
-	story.AppendOnly:       func(r *relaxer) bool { return r.attributes(r.obj().Dentry, false, true) },
-	story.AppendDirectory:  func(r *relaxer) bool { return r.attributes(r.obj().Dentry, false, true) },
-	story.FixedAttributes:  func(r *relaxer) bool { return r.attributes(r.obj().Dentry, true, true) },
-	story.MountReadOnly:    func(r *relaxer) bool { return r.flag("ro") },
-	story.MountNoDev:       func(r *relaxer) bool { return r.flag("nodev") },
+	story.ModeNoExec:      func(r *relaxer) bool { return r.mode(r.obj().Dentry, func(m uint16) uint16 { return m | 0o100 }) },
+	story.Immutable:       func(r *relaxer) bool { return r.attributes(r.obj().Dentry, true, r.step.Op == story.OpRemove) },
+	story.AppendOnly:      func(r *relaxer) bool { return r.attributes(r.obj().Dentry, false, true) },
+	story.AppendDirectory: func(r *relaxer) bool { return r.attributes(r.obj().Dentry, false, true) },
+	story.FixedAttributes: func(r *relaxer) bool { return r.attributes(r.obj().Dentry, true, true) },
+	story.MountReadOnly:   func(r *relaxer) bool { return r.flag("ro") },
+	story.MountNoDev: func(r *relaxer) bool { // a user namespace's filesystem has no devices, whatever the mount's flags
+		return r.FS.SBOf(r.obj().Dentry).Flags&world.SBNoDev == 0 && r.flag("nodev")
+	},
 	story.MountNoExec:      func(r *relaxer) bool { return r.flag("noexec") },
 	story.MountNoSymFollow: func(r *relaxer) bool { return r.flag("nosymfollow") },
 	story.SuperReadOnly: func(r *relaxer) bool {

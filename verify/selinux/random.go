@@ -118,6 +118,24 @@ func (g *gen) other() (string, bool) {
 	return text, found
 }
 
+// options writes those of a mount, most with contexts.
+func (g *gen) options() string {
+	var all []string
+	for _, name := range []string{"context", "fscontext", "rootcontext", "defcontext", "context"} {
+		if g.one(3) {
+			label := g.file("dir")
+			if g.one(12) {
+				label = "system_u:object_r:no_such_type_t:s0"
+			}
+			all = append(all, name+"=\""+label+"\"")
+		}
+	}
+	if g.one(3) {
+		all = append(all, "mode=755")
+	}
+	return strings.Join(all, ",")
+}
+
 // about writes a call on another process. No signal ends it.
 func (g *gen) about(n int) string {
 	pid := fmt.Sprintf("PID%d", n)
@@ -293,6 +311,12 @@ func (g *gen) call() string {
 func (g *gen) last(others bool) string {
 	if g.one(4) {
 		return fmt.Sprintf("open(%q, O_RDWR|O_TMPFILE, %s)", g.pick(".", g.path()), g.pick("0600", "0644"))
+	}
+	if g.one(6) {
+		if g.one(4) {
+			return fmt.Sprintf("mount(NULL, \"/\", NULL, MS_REMOUNT, %q)", g.options())
+		}
+		return fmt.Sprintf("mount(\"t\", %q, \"tmpfs\", 0, %q)", g.pick(".", ".", g.path()), g.options())
 	}
 	if others && g.one(6) {
 		return "ptrace(PTRACE_SEIZE, PID1, 0, 0)"
