@@ -438,6 +438,8 @@ func (l *lab) lookup(name string) world.DentryID {
 // foreignCases are on an overlay that root of the child's user namespace mounted, for the tasks of usernsCases.
 var foreignCases = []row{
 	{`setxattr("sticky", "user.a", "v", 1, 0)`, "EPERM"}, // root of the machine may, who mounted the overlay may not
+	{`unlink("sticky/f")`, "EPERM"},
+	{`rename("sticky/f", "sticky/g")`, "EOVERFLOW EPERM EPERM EPERM EPERM EPERM"}, // root of the machine has no place in the filesystem
 	{`open("ok", O_RDONLY)`, "-"},
 	{`open("ok", O_WRONLY)`, "- EACCES - EACCES - -"},
 	{`open("ok", O_WRONLY|O_TRUNC)`, "- EACCES - EACCES - -"},
@@ -547,6 +549,7 @@ func TestKernelOverlayUserNS(t *testing.T) {
 		file u0 666 0:0 size=13
 		file u600 600 0:0 size=14
 		dir sticky 1777 0:0
+		file sticky/f 666 0:0
 	`}
 	l.overlay(u)
 	l.after = u.compare

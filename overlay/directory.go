@@ -60,6 +60,30 @@ func Read(c *check.Check, p world.Path) story.Errno {
 	return 0
 }
 
+// Takes is check_sticky for the mounter, who takes a name out of a directory of the upper layer: the owner of the file or of the directory
+// may, or who has CAP_FOWNER over the file.
+func Takes(c *check.Check, p world.Path) story.Errno {
+	const sticky = 0o1000
+	fs := c.W.FS
+	ino, up := fs.I(p.Dentry), fs.D(p.Dentry).Parent
+	ov, parent := fs.SB(ino.SB).Overlay, fs.I(up)
+	if ov == nil || ov.Mounter.UserNS == 0 && ov.Mounter.Effective == world.AllCaps || len(ino.Layers) == 0 || len(parent.Layers) == 0 || up == p.Dentry {
+		return 0
+	}
+	m, real, dir := &ov.Mounter, fs.I(ino.Layers[0]), fs.I(parent.Layers[0])
+	ns := &c.W.UserNS[m.UserNS]
+	if dir.Known&world.KnownPerm != 0 && dir.Mode&sticky == 0 || m.FSUID == real.UID || m.FSUID == dir.UID || m.Effective.Has(kernel.CapFowner) && ns.MapsUID(real.UID) && ns.MapsGID(real.GID) {
+		return 0
+	}
+	s := story.Step{Code: story.OverlayMounter, Errno: story.EPERM, Op: story.OpRemove, Cred: 1, Obj: world.Path{Mount: p.Mount, Dentry: up}.Ref(), Fact: [3]story.Origin{dir.At, dir.At},
+		Val: [3]uint64{uint64(dir.Mode), uint64(dir.UID)<<32 | uint64(dir.GID), uint64(m.UserNS)}}
+	if dir.Known&world.KnownPerm == 0 || (dir.Known&real.Known)&world.KnownOwner == 0 {
+		c.Unknown(s)
+		return 0
+	}
+	return c.Deny(s)
+}
+
 // Clear is ovl_clear_empty: a directory whose whiteouts have to go is replaced by an empty one that is marked opaque.
 func Clear(c *check.Check, p world.Path) story.Errno {
 	fs := c.W.FS
@@ -71,6 +95,9 @@ func Clear(c *check.Check, p world.Path) story.Errno {
 	if ov.Unmarked() {
 		return unmarked(c, p, ov, story.EIO)
 	}
+	if e := Takes(c, p); e != 0 {
+		return e
+	}
 	return mounterMay(c, p, ino.Layers[0], check.MayWrite)
 }
 
@@ -80,6 +107,9 @@ func Whiten(c *check.Check, p world.Path) story.Errno {
 	ino := c.W.FS.I(p.Dentry)
 	if c.W.FS.SB(ino.SB).Overlay == nil || ino.Layer != Upper || len(ino.Layers) == 0 || !lowerPositive(c.W.FS, p.Dentry) && !Unseen(c, p) {
 		return 0
+	}
+	if e := Takes(c, p); e != 0 {
+		return e
 	}
 	return mounterMay(c, p, ino.Layers[0], check.MayWrite)
 }

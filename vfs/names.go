@@ -117,6 +117,13 @@ func (e *entry) made(c *check.Check, mode uint16) story.Errno {
 			return err
 		}
 	}
+	if typ := mode & world.TypeMask; typ == world.TypeChar || typ == world.TypeBlk { // the mounter makes it (vfs_mknod)
+		if ov, _ := restrained(c, e.dir); ov != nil {
+			if err := mounter(c, e.dir, story.OpCreate, asks(c, &ov.Mounter, 0, kernel.CapMknod, check.RealmInitial), story.EPERM); err != 0 {
+				return err
+			}
+		}
+	}
 	c.Opened = check.Opened{Path: e.dir, Name: e.name, Mode: mode}
 	e.effect(c, "created")
 	return 0
@@ -354,6 +361,11 @@ func (e *entry) removed(c *check.Check) story.Errno {
 		}
 		if err := ops.Remove(c, e.path()); err != 0 {
 			return err
+		}
+		if ino := c.W.FS.I(e.dentry); ino.Layer == overlay.Upper || ino.Indexed {
+			if err := overlay.Takes(c, e.path()); err != 0 {
+				return err
+			}
 		}
 	}
 	c.Removed = check.Removed{Path: e.path(), Unseen: overlay.Unseen(c, e.path())}

@@ -410,7 +410,20 @@ func renameOverlay(c *check.Check, from, to *entry, flags uint64) story.Errno {
 		return err
 	}
 	if exchange {
-		return overlay.Moves(c, to.path(), from.dir)
+		if err := overlay.Moves(c, to.path(), from.dir); err != 0 {
+			return err
+		}
+	}
+	if err := overlay.Takes(c, from.path()); err != 0 {
+		return err
+	}
+	if to.dentry != 0 && (exchange || fs.I(to.dentry).Layer == overlay.Upper) {
+		if err := overlay.Takes(c, to.path()); err != 0 {
+			return err
+		}
+	}
+	if exchange {
+		return 0
 	}
 	if target != nil { // marks are written before the layer's own rename, which may find that the target is not empty
 		c.Carried = check.Carried{Path: from.path(), To: to.dir}
