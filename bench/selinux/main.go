@@ -41,6 +41,11 @@ type task struct {
 }
 
 func run(rounds int, policy string) error {
+	for peer, pkg := range map[string]string{"sesearch": "setools", "audit2why": "policycoreutils-python-utils"} {
+		if _, err := exec.LookPath(peer); err != nil {
+			return fmt.Errorf("%s is not there: on Debian it is in %s", peer, pkg)
+		}
+	}
 	dir, err := os.MkdirTemp("", "bench-selinux")
 	if err != nil {
 		return err
