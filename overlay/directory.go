@@ -70,7 +70,7 @@ func Takes(c *check.Check, p world.Path) story.Errno {
 	if ov == nil || ov.Mounter.UserNS == 0 && ov.Mounter.Effective == world.AllCaps || len(ino.Layers) == 0 || len(parent.Layers) == 0 || up == p.Dentry {
 		return 0
 	}
-	m, real, dir := &ov.Mounter, fs.I(ino.Layers[0]), fs.I(parent.Layers[0])
+	m, real, dir := &ov.Mounter, fs.I(ino.Layers[0]), c.Inode(parent.Layers[0])
 	ns := &c.W.UserNS[m.UserNS]
 	if dir.Known&world.KnownPerm != 0 && dir.Mode&sticky == 0 || m.FSUID == real.UID || m.FSUID == dir.UID || m.Effective.Has(kernel.CapFowner) && ns.MapsUID(real.UID) && ns.MapsGID(real.GID) {
 		return 0
