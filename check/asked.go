@@ -33,6 +33,7 @@ type Asked struct {
 	Kind   world.NSKind  // of the namespace, for RealmNamespace
 	Task   bool          // the task is asked; else who opened the file that it writes
 	Lost   bool          // which user namespace it is, is not known: NS means nothing
+	Silent bool          // no record tells of a refusal (ns_capable_noaudit)
 	Answer kernel.Answer // the world's or, where another one is supposed, that
 	World  kernel.Answer
 	Step   int // how many steps were recorded before: the next one tells what came of it
@@ -49,9 +50,13 @@ type Suppose struct {
 // Ask keeps a question while a story is told, and returns its answer: the world's, unless another one is supposed.
 func (c *Check) Ask(q Asked) kernel.Answer {
 	if q.Task && q.Answer == kernel.Yes && c.LSM != nil {
+		logged := len(c.avcs)
 		q.Answer = c.LSM.Capable(c, q.Cap, q.NS == 0)
 		if q.Lost && c.LSM.Capable(c, q.Cap, q.NS != 0) != q.Answer {
 			q.Answer = kernel.NotKnown
+		}
+		if q.Silent {
+			c.avcs = c.avcs[:logged]
 		}
 	}
 	q.World = q.Answer

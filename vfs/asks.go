@@ -13,6 +13,11 @@ func capable(c *check.Check, ns world.UserNSID, want kernel.Cap, in check.Realm)
 	return asks(c, c.Cred, ns, want, in)
 }
 
+// silently is ns_capable_noaudit in the initial user namespace.
+func silently(c *check.Check, want kernel.Cap) kernel.Answer {
+	return c.Ask(check.Asked{Cap: want, Realm: check.RealmInitial, Task: true, Silent: true, Answer: cred.Capable(c.W, c.Cred, 0, want)})
+}
+
 // asks is capable of whichever credentials.
 func asks(c *check.Check, cr *world.Cred, ns world.UserNSID, want kernel.Cap, in check.Realm) kernel.Answer {
 	return c.Ask(check.Asked{Cap: want, NS: ns, Realm: in, Task: cr == c.Cred, Answer: cred.Capable(c.W, cr, ns, want)})

@@ -142,7 +142,7 @@ func killCaps(c *check.Check, p world.Path) story.Errno {
 	case world.Unsure:
 		may = kernel.NotKnown
 	default:
-		if size, _ := capsSeen(c, &ov.Mounter, p, x); size == 0 {
+		if size, _ := capsSeen(c, &ov.Mounter, world.Path{Dentry: ino.Layers[0]}, x); size == 0 {
 			return 0
 		}
 	}

@@ -429,13 +429,10 @@ func (s *stage) compare(sc *Scene, all []asked, got []story.Errno, records []*se
 	return nil
 }
 
-// text prints records; those of capabilities are left out, as the kernel asks for some without a record.
+// text prints records.
 func text(avcs []check.AVC) string {
 	var out []string
 	for _, a := range avcs {
-		if strings.HasPrefix(a.Class, "cap") {
-			continue
-		}
 		perms := strings.Fields(a.Perms)
 		slices.Sort(perms)
 		out = append(out, fmt.Sprintf("{ %s } %s %s %s", strings.Join(perms, " "), a.Source, a.Target, a.Class))
