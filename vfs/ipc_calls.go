@@ -228,18 +228,24 @@ func (x *IPCControl) lock(c *check.Check) story.Errno {
 		return e
 	}
 	owns, e := ipcOwned(c, o, kernel.CapIpcLock)
-	if e != 0 || x.Cmd == 12 { // SHM_UNLOCK
+	if e != 0 {
 		return e
+	}
+	a := kernel.Yes
+	if owns == kernel.Yes { // who owns it is asked all the same, and first
+		_, a = ipcCapable(c, kernel.CapIpcLock)
+	}
+	if x.Cmd == 12 { // SHM_UNLOCK
+		return 0
 	}
 	l := c.W.Task.Rlimits[rlimitMemlock]
 	s := story.Step{Code: story.MemoryLock, Errno: story.EPERM, Op: story.OpLimit, Fact: [3]story.Origin{l.At, c.Cred.EffectiveAt}, Val: [3]uint64{l.V.Cur, uint64(kernel.CapIpcLock)}}
-	if _, a := ipcCapable(c, kernel.CapIpcLock); owns == kernel.Yes && a != kernel.Yes {
-		switch {
-		case a == kernel.NotKnown || !l.Known():
-			c.Unknown(s)
-		case l.V.Cur == 0:
-			return c.Deny(s)
-		}
+	switch {
+	case a == kernel.Yes:
+	case a == kernel.NotKnown || !l.Known():
+		c.Unknown(s)
+	case l.V.Cur == 0:
+		return c.Deny(s)
 	}
 	// user_shm_lock asks for the capability in the initial user namespace.
 	if s.Errno = story.ENOMEM; capable(c, 0, kernel.CapIpcLock, check.RealmInitial) == kernel.Yes || l.Known() && l.V.Cur == infinity {

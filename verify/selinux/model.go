@@ -39,8 +39,9 @@ type asked struct {
 // types are the types of files.
 var types = map[string]uint16{"dir": world.TypeDir, "file": world.TypeReg, "link": world.TypeLink, "fifo": world.TypeFIFO, "null": world.TypeChar}
 
-// predict says what a scene's calls end in. pids are those of the task and of the other processes, in one PID namespace. unsure is why the model does not know the end of the call behind them.
-func (m *machine) predict(s *Scene, labels map[string]string, pids []int) (all []asked, unsure string, err error) {
+// predict says what a scene's calls end in. ids are the numbers of the task, PID0, of the other processes, PID1 and
+// so on, and of what the first of them has made: SHMID, MSGID and SEMID. unsure is why the model does not know the end of the call behind them.
+func (m *machine) predict(s *Scene, labels map[string]string, ids map[string]int) (all []asked, unsure string, err error) {
 	w := world.New()
 	at := w.Text("the scene")
 	m.node.Apply(w)
@@ -104,7 +105,7 @@ func (m *machine) predict(s *Scene, labels map[string]string, pids []int) (all [
 	one := world.Given(1, at)
 	empty := world.Given("", at)
 	here := world.Path{Mount: mnt, Dentry: root}
-	w.Task = world.Task{PID: pids[0], Cred: credOf(s.UID), Root: here, Cwd: here, CwdAt: at, Umask: world.Given(uint16(0), at), FDsAt: at, NoFile: world.Given(1024, at), OpenFDs: world.Given(0, at), Devices: world.Devices{All: true, At: at},
+	w.Task = world.Task{PID: ids["PID0"], Cred: credOf(s.UID), Root: here, Cwd: here, CwdAt: at, Umask: world.Given(uint16(0), at), FDsAt: at, NoFile: world.Given(1024, at), OpenFDs: world.Given(0, at), Devices: world.Devices{All: true, At: at},
 		NS: w.InitialNamespaces(at), LandlockAt: at, Threads: one, FSUsers: one, Seccomp: world.Seccomp{At: at}, Labels: []world.Label{{Module: "selinux", Value: s.Task, At: at}},
 		Contexts: world.Contexts{Exec: empty, FSCreate: world.Given(s.FSCreate, at), SockCreate: empty, KeyCreate: empty}}
 	for i := range w.Task.Rlimits {
@@ -122,16 +123,24 @@ func (m *machine) predict(s *Scene, labels map[string]string, pids []int) (all [
 	w.Task.FDs, w.Task.OpenFDs.V = []world.FD{opened}, 1
 	w.ProcessesAt = w.Miss("what other processes there are", "")
 	builder := os.Getpid()
-	w.Processes = []world.Process{{PID: pids[0], Parent: builder, Cred: w.Task.Cred, NS: w.Task.NS, Context: world.Given(s.Task, at), At: at}, {PID: builder, Cred: credOf(0), Dumpable: true, NS: w.Task.NS, Context: world.Given(m.builder, at), At: at}}
+	w.Processes = []world.Process{{PID: ids["PID0"], Parent: builder, Cred: w.Task.Cred, NS: w.Task.NS, Context: world.Given(s.Task, at), At: at}, {PID: builder, Cred: credOf(0), Dumpable: true, NS: w.Task.NS, Context: world.Given(m.builder, at), At: at}}
 	for i, o := range s.Others {
-		w.Processes = append(w.Processes, world.Process{PID: pids[i+1], Cred: credOf(o.UID), Dumpable: o.UID == 0, NS: w.Task.NS, Context: world.Given(o.Context, at), At: at})
+		w.Processes = append(w.Processes, world.Process{PID: ids[fmt.Sprintf("PID%d", i+1)], Cred: credOf(o.UID), Dumpable: o.UID == 0, NS: w.Task.NS, Context: world.Given(o.Context, at), At: at})
+	}
+	w.NewIPCSettings(at)
+	if len(s.Others) > 0 {
+		first := w.Processes[2]
+		for _, o := range []world.IPCObject{{Kind: world.IPCShm, ID: ids["SHMID"], Size: objectSize}, {Kind: world.IPCMsg, ID: ids["MSGID"], Size: 16384}, {Kind: world.IPCSem, ID: ids["SEMID"], Size: semaphores}} {
+			o.UID, o.CUID, o.GID, o.CGID, o.Mode, o.Context, o.At = first.Cred.EUID, first.Cred.EUID, first.Cred.EGID, first.Cred.EGID, objectMode, first.Context, at
+			w.IPC = append(w.IPC, o)
+		}
 	}
 	j, err := explain.Bind(w, nil)
 	if err != nil {
 		return nil, "", err
 	}
 	for _, text := range s.Calls {
-		call, err := syscalls.Parse(syscalls.X8664, named(text, pids))
+		call, err := syscalls.Parse(syscalls.X8664, named(text, ids))
 		if err != nil {
 			return nil, "", err
 		}
@@ -163,10 +172,10 @@ func (m *machine) predict(s *Scene, labels map[string]string, pids []int) (all [
 	return all, "", nil
 }
 
-// named puts the ids of processes into a call.
-func named(text string, pids []int) string {
-	for i, pid := range pids {
-		text = strings.ReplaceAll(text, fmt.Sprintf("PID%d", i), strconv.Itoa(pid))
+// named puts numbers into a call.
+func named(text string, ids map[string]int) string {
+	for name, id := range ids {
+		text = strings.ReplaceAll(text, name, strconv.Itoa(id))
 	}
 	return text
 }

@@ -136,6 +136,12 @@ func (g *gen) options() string {
 	return strings.Join(all, ",")
 }
 
+// object writes a call on what the first of the other processes has made.
+func (g *gen) object() string {
+	return g.pick("shmat(SHMID, NULL, 0)", "shmat(SHMID, NULL, SHM_RDONLY)", "shmat(SHMID, NULL, SHM_EXEC)", "shmctl(SHMID, IPC_STAT, 0xb0f0)", "shmctl(SHMID, SHM_UNLOCK, NULL)", "msgctl(MSGID, IPC_STAT, 0xb0f0)",
+		"msgsnd(MSGID, {mtype=1, mtext=\"x\"}, 1, IPC_NOWAIT)", "semop(SEMID, [{sem_num=0, sem_op=1, sem_flg=IPC_NOWAIT}], 1)", "semctl(SEMID, 0, IPC_STAT, 0xb0f0)", "semctl(SEMID, 0, GETVAL)", "semctl(SEMID, 0, GETPID)", "semctl(SEMID, 1, SETVAL, 1)")
+}
+
 // about writes a call on another process. No signal ends it.
 func (g *gen) about(n int) string {
 	pid := fmt.Sprintf("PID%d", n)
@@ -198,7 +204,9 @@ func (g *gen) scene() *Scene {
 		s.Opened = plain[g.IntN(len(plain))]
 	}
 	for range 24 {
-		if len(s.Others) > 0 && g.one(5) {
+		if len(s.Others) > 0 && g.one(8) {
+			s.Calls = append(s.Calls, g.object())
+		} else if len(s.Others) > 0 && g.one(5) {
 			s.Calls = append(s.Calls, g.about(1+g.IntN(len(s.Others))))
 		} else if g.one(8) {
 			s.Calls = append(s.Calls, g.socket())
@@ -313,6 +321,9 @@ func (g *gen) last(others bool) string {
 		return fmt.Sprintf("open(%q, O_RDWR|O_TMPFILE, %s)", g.pick(".", g.path()), g.pick("0600", "0644"))
 	}
 	if g.one(6) {
+		return fmt.Sprintf("connect(%d, {sa_family=AF_INET, sin_port=htons(%d), sin_addr=inet_addr(\"127.0.0.1\")}, 16)", g.IntN(4), g.number(1, 22, 80, 443, 5432, 8080, 40000))
+	}
+	if g.one(6) {
 		if g.one(4) {
 			return fmt.Sprintf("mount(NULL, \"/\", NULL, MS_REMOUNT, %q)", g.options())
 		}
@@ -323,6 +334,6 @@ func (g *gen) last(others bool) string {
 	}
 	return g.pick("socket(AF_UNIX, SOCK_DGRAM, 0)", "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)", "socket(AF_PACKET, SOCK_RAW, 0)", "socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)", "unshare(CLONE_NEWUSER)", "unshare(CLONE_NEWNS)",
 		"chroot(\"a\")", "sethostname(\"x\", 1)", "fork()", "shmget(IPC_PRIVATE, 100, 0600)", "msgget(IPC_PRIVATE, 0600)", "semget(IPC_PRIVATE, 1, 0600)", "memfd_secret(0)", "userfaultfd(1)", "io_uring_setup(1, {flags=0})",
-		"syslog(SYSLOG_ACTION_READ_ALL, 0xb0f0, 100)", "syslog(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0)", "perf_event_open({type=1, size=120, config=0, exclude_kernel=1}, 0, -1, -1, 0)", "perf_event_open({type=1, size=120, config=0}, 0, -1, -1, 0)",
+		"syslog(SYSLOG_ACTION_READ_ALL, 0xb0f0, 100)", "syslog(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0)", "perf_event_open({type=1, size=120, config=0, exclude_kernel=1}, 0, -1, -1, 0)", "perf_event_open({type=1, size=120, config=0}, 0, -1, -1, 0)", "bpf(BPF_MAP_CREATE, {map_type=1, key_size=4, value_size=4, max_entries=1}, 72)",
 		"ptrace(PTRACE_TRACEME, 0, 0, 0)", "shmctl(0, IPC_INFO, 0xb0f0)")
 }

@@ -70,6 +70,13 @@ func (s *Scene) Text() string {
 	return b.String()
 }
 
+// What the first of the other processes makes: a segment of so many bytes, a queue, a set of so many semaphores.
+const (
+	objectSize = 4096
+	semaphores = 2
+	objectMode = 0o666
+)
+
 // Limits of a scene that is read.
 const (
 	maxFiles  = 64

@@ -84,10 +84,10 @@ func newStage() (*stage, error) {
 		return nil, fmt.Errorf("shared memory: %w", err)
 	}
 	s.blocks = (*[3 + maxOthers]agent.Block)(unsafe.Pointer(&s.mem[0]))
-	if s.base, err = agent.Start(unix.CLONE_NEWNS, &s.blocks[0]); err != nil {
+	if s.base, err = agent.Start(unix.CLONE_NEWNS|unix.CLONE_NEWIPC, &s.blocks[0]); err != nil {
 		s.audit.close()
 		unix.Munmap(s.mem)
-		return nil, fmt.Errorf("a process with a mount namespace of its own: %w", err)
+		return nil, fmt.Errorf("a process with a mount and an IPC namespace of its own: %w", err)
 	}
 	if err = s.base.Isolate("mode=755"); err == nil {
 		b := agent.NewBatch(s.base)
@@ -249,20 +249,35 @@ func becomes(u *agent.Batch, uid uint32, attrs [][2]string, inside func()) {
 }
 
 // others starts the processes that calls name.
-func (s *stage) others(sc *Scene) (all []*agent.Agent, err error) {
+func (s *stage) others(sc *Scene) (all []*agent.Agent, ids map[string]int, err error) {
+	ids = map[string]int{}
 	for i, o := range sc.Others {
 		a, err := s.process(2 + i)
 		if err != nil {
-			return all, err
+			return all, ids, err
 		}
 		all = append(all, a)
 		u := agent.NewBatch(a)
 		becomes(u, o.UID, [][2]string{{"current", o.Context}}, nil)
+		if i == 0 { // it makes the objects of IPC that calls name
+			id := func(name string) func(ret int64) error {
+				return func(ret int64) error {
+					if ret < 0 {
+						return fmt.Errorf("%s: %w", name, unix.Errno(-ret))
+					}
+					ids[name] = int(ret)
+					return nil
+				}
+			}
+			u.Then(id("SHMID"), unix.SYS_SHMGET, 0, objectSize, objectMode)
+			u.Then(id("MSGID"), unix.SYS_MSGGET, 0, objectMode)
+			u.Then(id("SEMID"), unix.SYS_SEMGET, 0, semaphores, objectMode)
+		}
 		if err := u.Flush(); err != nil {
-			return all, err
+			return all, ids, err
 		}
 	}
-	return all, nil
+	return all, ids, nil
 }
 
 // actor starts the process that makes the calls, with the task's context.
@@ -305,7 +320,7 @@ func (s *stage) play(sc *Scene, r *verify.Report) (d *difference, err error) {
 	if err != nil {
 		return nil, err
 	}
-	others, err := s.others(sc)
+	others, ids, err := s.others(sc)
 	defer func() {
 		for _, o := range others {
 			o.End()
@@ -319,11 +334,11 @@ func (s *stage) play(sc *Scene, r *verify.Report) (d *difference, err error) {
 		return nil, err
 	}
 	defer a.End()
-	pids := []int{a.PID}
-	for _, o := range others {
-		pids = append(pids, o.PID)
+	ids["PID0"] = a.PID
+	for i, o := range others {
+		ids[fmt.Sprintf("PID%d", i+1)] = o.PID
 	}
-	all, unsure, err := s.predict(sc, labels, pids)
+	all, unsure, err := s.predict(sc, labels, ids)
 	if err != nil {
 		return nil, err
 	}
