@@ -13,7 +13,7 @@ import (
 	"syscallstory/world"
 )
 
-// SELinux decides by the world's policy. What each hook asks stands in selinux_hooks.go; hooks that are not there stay unknown.
+// SELinux decides by the world's policy. What each hook asks stands in selinux_hooks.go and in selinux_mounts.go, _tasks, _ipc and _sockets; hooks that are not there stay unknown.
 type SELinux struct {
 	policy *selinux.Policy
 	cache  *selinux.Cache
