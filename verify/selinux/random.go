@@ -334,6 +334,6 @@ func (g *gen) last(others bool) string {
 	}
 	return g.pick("socket(AF_UNIX, SOCK_DGRAM, 0)", "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)", "socket(AF_PACKET, SOCK_RAW, 0)", "socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)", "unshare(CLONE_NEWUSER)", "unshare(CLONE_NEWNS)",
 		"chroot(\"a\")", "sethostname(\"x\", 1)", "fork()", "shmget(IPC_PRIVATE, 100, 0600)", "msgget(IPC_PRIVATE, 0600)", "semget(IPC_PRIVATE, 1, 0600)", "memfd_secret(0)", "userfaultfd(1)", "io_uring_setup(1, {flags=0})",
-		"syslog(SYSLOG_ACTION_READ_ALL, 0xb0f0, 100)", "syslog(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0)", "perf_event_open({type=1, size=120, config=0, exclude_kernel=1}, 0, -1, -1, 0)", "perf_event_open({type=1, size=120, config=0}, 0, -1, -1, 0)", "bpf(BPF_MAP_CREATE, {map_type=1, key_size=4, value_size=4, max_entries=1}, 72)",
+		"syslog(SYSLOG_ACTION_READ_ALL, 0xb0f0, 100)", "syslog(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0)", "perf_event_open({type=1, size=120, config=0, exclude_kernel=1}, 0, -1, -1, 0)", "perf_event_open({type=1, size=120, config=0}, 0, -1, -1, 0)",
 		"ptrace(PTRACE_TRACEME, 0, 0, 0)", "shmctl(0, IPC_INFO, 0xb0f0)")
 }
