@@ -114,7 +114,7 @@ func copied(c *check.Check, g *world.FD) story.Errno {
 	if c.Recording() {
 		c.Effect(story.Effect{Kind: "written", Path: c.W.PathText(g.Path)})
 	}
-	dropPrivileges(c, g.Path)
+	needsRemovePrivs(c, g.Path).remove(c, g.Path)
 	return 0
 }
 

@@ -207,7 +207,7 @@ func writes(c *check.Check, f *world.FD, io IO) story.Errno {
 	if c.Recording() {
 		c.Effect(story.Effect{Kind: "written", Path: c.W.PathText(f.Path)})
 	}
-	dropPrivileges(c, f.Path)
+	needsRemovePrivs(c, f.Path).remove(c, f.Path)
 	return 0
 }
 
@@ -366,7 +366,7 @@ func allocates(c *check.Check, f *world.FD, mode uint64, end int64) story.Errno 
 	if c.Recording() {
 		c.Effect(story.Effect{Kind: "written", Path: c.W.PathText(f.Path)})
 	}
-	dropPrivileges(c, f.Path)
+	needsRemovePrivs(c, f.Path).remove(c, f.Path)
 	return 0
 }
 

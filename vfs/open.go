@@ -553,6 +553,7 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 		if e := c.LSM.FileTruncate(c, p, nil); e != 0 {
 			return e
 		}
+		kill := needsRemovePrivs(c, p)
 		if e := c.LSM.InodeSetattr(c, p, check.SetSizeOpen); e != 0 {
 			return e
 		}
@@ -563,7 +564,7 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 		if c.Recording() {
 			c.Effect(story.Effect{Kind: "truncated", Path: c.W.PathText(p)})
 		}
-		dropPrivileges(c, p)
+		kill.remove(c, p)
 	}
 	return 0
 }

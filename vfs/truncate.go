@@ -59,6 +59,7 @@ func Truncate(c *check.Check, t Target, length int64) story.Errno {
 	if err != 0 {
 		return err
 	}
+	kill := needsRemovePrivs(c, p)
 	if err := c.LSM.InodeSetattr(c, p, what); err != 0 {
 		return err
 	}
@@ -71,7 +72,7 @@ func Truncate(c *check.Check, t Target, length int64) story.Errno {
 	if err := tooBig(c, p, length); err != 0 {
 		return err
 	}
-	return truncated(c, p, length)
+	return truncated(c, p, length, kill)
 }
 
 // mayTruncate asks for the permission to write and then for a mount that can be written, or the other way round.
@@ -121,8 +122,8 @@ func tooBig(c *check.Check, p world.Path, length int64) story.Errno {
 	return 0
 }
 
-// truncated is do_truncate: overlayfs copies the file up with all that it holds, and setuid and setgid may go.
-func truncated(c *check.Check, p world.Path, length int64) story.Errno {
+// truncated is the end of do_truncate: overlayfs copies the file up with all that it holds, and setuid and setgid may go.
+func truncated(c *check.Check, p world.Path, length int64, kill privs) story.Errno {
 	if err := killCaps(c, p); err != 0 {
 		return err
 	}
@@ -135,30 +136,44 @@ func truncated(c *check.Check, p world.Path, length int64) story.Errno {
 	if c.Recording() {
 		c.Effect(story.Effect{Kind: "truncated", Path: c.W.PathText(p)})
 	}
-	dropPrivileges(c, p)
+	kill.remove(c, p)
 	return 0
 }
 
-// dropPrivileges is dentry_needs_remove_privs: who changes what a file holds takes setuid and setgid away, unless he has
-// CAP_FSETID in the initial user namespace.
-func dropPrivileges(c *check.Check, p world.Path) {
+// privs are the setuid and setgid bits that a file loses to who changes what it holds.
+type privs struct {
+	bits   uint16
+	unsure bool
+}
+
+// needsRemovePrivs is dentry_needs_remove_privs: setuid and setgid go, unless the task has CAP_FSETID in the initial user
+// namespace. do_truncate asks before the hook of setattr.
+func needsRemovePrivs(c *check.Check, p world.Path) privs {
 	ino := c.W.FS.I(p.Dentry)
 	if ino.Known&world.KnownPerm == 0 || !ino.Is(world.TypeReg) || ino.Mode&0o6000 == 0 {
-		return
+		return privs{}
 	}
 	uid, gid := ids(c.W, p, ino)
 	kill, sure := dropSetid(c, ino.Mode, uid, gid)
 	if kill == 0 {
-		return
+		return privs{}
 	}
 	switch capable(c, 0, kernel.CapFsetid, check.RealmInitial) {
 	case kernel.Yes:
-		return
+		return privs{}
 	case kernel.NotKnown:
 		sure = false
 	}
-	c.Changed.Mode, c.Changed.SetMode, c.Changed.Unsure = ino.Mode&0o7777&^kill, true, !sure
-	if c.Recording() && sure {
+	return privs{kill, !sure}
+}
+
+// remove takes the bits from the file that c.Changed is about.
+func (k privs) remove(c *check.Check, p world.Path) {
+	if k.bits == 0 {
+		return
+	}
+	c.Changed.Mode, c.Changed.SetMode, c.Changed.Unsure = c.W.FS.I(p.Dentry).Mode&0o7777&^k.bits, true, k.unsure
+	if c.Recording() && !k.unsure {
 		c.Effect(story.Effect{Kind: "mode", Path: c.W.PathText(p)})
 	}
 }

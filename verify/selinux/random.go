@@ -232,7 +232,7 @@ func (g *gen) tree(s *Scene) {
 		if there[dir] != "dir" {
 			return
 		}
-		f := File{Path: p, Type: typ, UID: g.number(0, 0, 1000), Mode: uint16(g.number(0o777, 0o777, 0o777, 0o777, 0o755, 0o666, 0o700, 0o4755, 0o1777, 0o444))}
+		f := File{Path: p, Type: typ, UID: g.number(0, 0, 1000), Mode: uint16(g.number(0o777, 0o777, 0o777, 0o777, 0o777, 0o755, 0o666, 0o700, 0o4755, 0o6777, 0o2755, 0o2666, 0o1777, 0o444))}
 		if typ == "link" {
 			f.Mode, f.Target = 0o777, g.pick("a", "b", "c/a", "../a", "d/b")
 		}
@@ -258,7 +258,7 @@ func (g *gen) path() string {
 // call writes a call.
 func (g *gen) call() string {
 	p := g.path()
-	mode := func() string { return g.pick("0755", "0700", "0644", "0600", "02775") }
+	mode := func() string { return g.pick("0755", "0700", "0644", "0600", "02775", "04755", "06777", "02666") }
 	fd := func() uint32 { return g.number(0, 0, 0, 1, 2) }
 	switch g.IntN(36) {
 	case 34, 35:
@@ -303,7 +303,7 @@ func (g *gen) call() string {
 	case 28:
 		return g.pick(fmt.Sprintf("removexattr(%q, \"security.selinux\")", p), fmt.Sprintf("chdir(%q)", g.pick(p, "..", ".")))
 	case 29:
-		return fmt.Sprintf("%s(%d, 0xb0f0, 0)", g.pick("read", "write"), fd())
+		return fmt.Sprintf(g.pick("read(%d, 0xb0f0, 0)", "write(%d, 0xb0f0, 0)", "write(%d, \"xy\", 2)", "fallocate(%d, 0, 0, 10)"), fd())
 	case 30:
 		return g.pick(fmt.Sprintf("ftruncate(%d, 5)", fd()), fmt.Sprintf("fchmod(%d, 0700)", fd()), fmt.Sprintf("fstat(%d, 0xb0f0)", fd()))
 	case 31:
