@@ -337,7 +337,7 @@ func (l *lab) foresee(tasks []who, table []row) {
 // releaseChanges are the differences between releases that tables name.
 var releaseChanges = map[string]kernel.Change{
 	"StatEmptyDescriptor": kernel.StatEmptyDescriptor, "StatEmptyPath": kernel.StatEmptyPath, "TmpfsDirectIO": kernel.TmpfsDirectIO,
-	"TmpfileMapsIDs": kernel.TmpfileMapsIDs,
+	"TmpfileMapsIDs": kernel.TmpfileMapsIDs, "CopyUpKeepsName": kernel.CopyUpKeepsName,
 }
 
 // settle turns ENAME@sysctl and ENDING#change/OTHERWISE into what they mean on this machine; where only the patch level would
@@ -355,7 +355,7 @@ func (l *lab) settle(want string) string {
 		if !known {
 			l.t.Fatalf("%s: no such change", want)
 		}
-		return "?" + with + "/" + without // a stable update may have brought it
+		return "?" + with + "/" + strings.TrimPrefix(without, "?") // a stable update may have brought it
 	}
 	name, sys, ok := strings.Cut(want, "@")
 	if !ok {

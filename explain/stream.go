@@ -153,6 +153,9 @@ func (j *Judge) remove(r check.Removed) {
 		overlay.Moved(fs, r, o.Path.Dentry, o.Name)
 	}
 	fs.Remove(dir, name)
+	if over := fs.Known(o.Path.Dentry, o.Name); over != 0 && over != r.Exchange && fs.I(over).Is(world.TypeDir) {
+		fs.I(over).Attr |= world.AttrRemoved
+	}
 	fs.Move(d, o.Path.Dentry, o.Name)
 	if r.Exchange != 0 {
 		fs.Move(r.Exchange, dir, name)

@@ -50,6 +50,7 @@ var codesWithout = map[story.Code]string{
 
 	story.SELinuxAccess:   "it has fixes, which need a policy: testdata/script/selinux_pod.txtar of cmd/story holds them",
 	story.OverlayRoom:     "whoever has filled the filesystem frees it, or makes it larger",
+	story.OverlayNameGone: "the program opens the file for writing before it removes the name, or does not change what it has removed",
 	story.CgroupDelegated: "who is outside of the cgroup namespace sets it: the engine's resource limits are the place",
 
 	// What the kernel is.

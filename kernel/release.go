@@ -205,6 +205,8 @@ const (
 	NoMandatoryLocks
 	// ProcInfoPermission: the directory /proc/PID/fdinfo is open to whoever may read the process by ptrace (proc_fdinfo_permission).
 	ProcInfoPermission
+	// CopyUpKeepsName: overlayfs copies nothing up over what stands at the object's name in the upper layer (ovl_copy_up_workdir).
+	CopyUpKeepsName
 	// AnonymousSetattr: files without a name keep mode, owner and times (anon_inode_setattr).
 	AnonymousSetattr
 	// HandleReadFirst: open_by_handle_at copies the handle before it looks at the descriptor and asks for power.
@@ -294,6 +296,7 @@ var changes = [numChanges]struct {
 	MemoryReadPerfmon:      {in: [2]int{6, 15}},
 	PidMaxNamespaced:       {in: [2]int{6, 14}},
 	ProcInfoPermission:     {in: [2]int{6, 11}, maybe: [2]int{5, 14}, seen: [][3]int{{6, 1, 192}}},
+	CopyUpKeepsName:        {in: [2]int{99, 0}, maybe: [2]int{5, 4}, seen: [][3]int{{6, 12, 117}}, lacking: [][3]int{{6, 1, 192}, {6, 18, 44}}},
 	AnonymousSetattr:       {in: [2]int{6, 16}, maybe: [2]int{5, 4}, lacking: [][3]int{{6, 1, 192}, {6, 12, 117}}},
 	HandleReadFirst:        {in: [2]int{6, 17}},
 	ThreadPidfd:            {in: [2]int{6, 9}},

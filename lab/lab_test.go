@@ -274,7 +274,7 @@ func TestKernelLabTables(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close()
-			r := do(t, lab, m, "", "test:syscallstory/explain", "-test.v", "-test.run", "TestKernel(Limits|RealIDs)$")
+			r := do(t, lab, m, "", "test:syscallstory/explain", "-test.v", "-test.run", "TestKernel(Limits|RealIDs|OverlayRemoved)$")
 			if r.code != 0 || strings.Contains(r.out, "--- SKIP") {
 				t.Errorf("exit %d:\n%s\n%s", r.code, r.out, r.errs)
 			}

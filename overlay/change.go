@@ -153,6 +153,10 @@ func Copied(fs *world.FS, cp check.Copied) {
 	}
 	if now.Layer = Upper; up != 0 {
 		real.SB = fs.I(up).SB
+		if removed(fs, d) { // the copy takes the place of what is there, which lookups then find
+			drop(fs, up, dentry.Name)
+			fs.Forget(dentry.Parent, dentry.Name)
+		}
 		copied := fs.Add(up, dentry.Name, real)
 		if cp.Attributes || keep {
 			setMarks(fs, ov, copied, func(m *world.Marks) {

@@ -96,6 +96,9 @@ func copyUpOne(c *check.Check, p world.Path, what check.Copying) story.Errno {
 	if e := fits(c, p, ov, n, cp.Attributes); e != 0 {
 		return e
 	}
+	if e := placed(c, p); e != 0 {
+		return e
+	}
 	c.Copied = append(c.Copied, cp)
 	if !c.Recording() {
 		return 0
@@ -154,6 +157,68 @@ func fits(c *check.Check, p world.Path, ov *world.Overlay, n int64, attributes b
 		c.Unknown(full)
 	}
 	return 0
+}
+
+// placed is the end of ovl_copy_up_tmpfile and ovl_copy_up_workdir: the copy gets its name in the upper directory, even where that
+// name has been removed since the object was opened. A regular file is linked there, and meets the whiteout or what is new at that
+// name; anything else is moved over what is there.
+func placed(c *check.Check, p world.Path) story.Errno {
+	fs := c.W.FS
+	if !removed(fs, p.Dentry) {
+		return 0
+	}
+	d, ino := fs.D(p.Dentry), fs.I(p.Dentry)
+	up := upperOf(fs, d.Parent)
+	s := story.Step{Code: story.OverlayNameGone, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{c.Word(d.Name)}}
+	if fs.I(d.Parent).Attr&world.AttrRemoved != 0 {
+		s.Errno = story.ENOENT
+		return c.Refuse(s)
+	}
+	there, state := world.DentryID(0), world.Unsure
+	if up != 0 {
+		there, state = fs.Lookup(up, d.Name)
+	}
+	onto := state == world.Present && fs.I(there).Is(world.TypeDir)
+	known, keeps := state == world.Present, c.K.Has(kernel.CopyUpKeepsName)
+	s.Errno = story.EEXIST
+	switch dir := ino.Is(world.TypeDir); {
+	case ino.Is(world.TypeReg):
+		known = known && hasTmpfile(fs.SBOf(up).Type)
+	case keeps == kernel.Yes:
+	case keeps == kernel.NotKnown:
+		known = false
+		for _, e := range [...]story.Errno{story.ENOTDIR, story.ENOTEMPTY, story.EISDIR} {
+			c.MayEnd(e)
+		}
+	case dir && onto: // over it, if it is empty
+		s.Errno, known = story.ENOTEMPTY, false
+	case dir:
+		s.Errno = story.ENOTDIR
+	case onto:
+		s.Errno = story.EISDIR
+	case known: // over what is there
+		return 0
+	}
+	if !known {
+		c.Unknown(s)
+		return 0
+	}
+	return c.Refuse(s)
+}
+
+// removed reports whether a name has been removed, or been given to something else.
+func removed(fs *world.FS, d world.DentryID) bool {
+	at := fs.D(d)
+	return at.Parent != d && fs.Known(at.Parent, at.Name) != d
+}
+
+// hasTmpfile is whether a filesystem makes files without a name (ovl_make_workdir tries).
+func hasTmpfile(fs string) bool {
+	switch fs {
+	case "tmpfs", "ext4", "xfs", "btrfs", "f2fs":
+		return true
+	}
+	return false
 }
 
 func inodes(r *world.Room) string {

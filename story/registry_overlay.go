@@ -34,6 +34,12 @@ var (
 		Long:  "Before a file of a lower layer is changed it is copied whole, so that a change of one byte, or of the mode, fails where the file does not fit into the upper layer's filesystem. Nothing of the copy stays; directories above it that were copied first do. O_TRUNC copies no data, nor does a change of attributes with metacopy=on. A filesystem that shares or compresses data needs less than the file's size, ext4 keeps a reserve for root.",
 		Repro: "mount -t tmpfs -o size=16k t u; mkdir u/u u/w; head -c 1M /dev/zero | tr '\\0' x > l/f; mount -t overlay -o lowerdir=l,upperdir=u/u,workdir=u/w o m; chmod 600 m/f",
 	})
+	OverlayNameGone = define(Info{
+		ID: "OVL428", Gate: Overlay, Title: "a copy needs its name in the upper layer", Denies: "{obj} is a file of a lower layer whose name {0} has been removed: its copy finds that name taken in the upper layer, or the directory gone", Unknowns: "what becomes of the copy of {obj}, whose name {0} has been removed, is not known", Refuses: "the name of the lower file is gone",
+		Facts: []FactInfo{{"name", KindString}}, Function: "ovl_copy_up_tmpfile, ovl_copy_up_workdir", Errno: "EEXIST, ENOENT, EISDIR, ENOTDIR or ENOTEMPTY", Releases: "all", Man: overlayMan,
+		Long:  "A file that is open can be changed after its name has been removed, but not where it is still a file of a lower layer: overlayfs copies it up under the name that it had, and finds the whiteout, or the file that has taken its place (EEXIST). fchmod, fchown, futimens, fsetxattr and an opening for writing through /proc/self/fd fail so; what was opened for writing before was copied then. A FIFO, socket or device takes the place of what is there, except on some releases, which answer EEXIST too.",
+		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w o m; exec 3<m/f; rm m/f; chmod 600 /proc/self/fd/3",
+	})
 	OverlayVolatile = define(Info{
 		ID: "OVL426", Gate: Overlay, Title: "an overlay with volatile synchronises nothing", Allows: "{obj} is in an overlay that is mounted with volatile: nothing is written to disk now, and a crash may lose it",
 		Function: "ovl_sync_status", Releases: "since Linux 5.10", Man: overlayMan,

@@ -123,6 +123,8 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 		}
 		*id.v = k
 	}
+	ino := c.Inode(p.Dentry)
+	o.drops(c, p)
 	if err := c.LSM.PathChown(c, p); err != 0 {
 		return err
 	}
@@ -135,8 +137,8 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 	if err != 0 {
 		return err
 	}
-	what, ino := check.SetAttributes, w.FS.I(p.Dentry)
-	if !o.setUID && !o.setGID && (ino.Is(world.TypeDir) || ino.Mode&0o6000 == 0) {
+	what := check.SetAttributes
+	if !o.setUID && !o.setGID && o.kill.bits == 0 && !o.kill.unsure {
 		what = check.SetTouched
 	}
 	if err := c.LSM.InodeSetattr(c, p, what); err != 0 {
@@ -145,7 +147,7 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 	if err := setattr(c, p, false); err != 0 {
 		return err
 	}
-	if c.Inode(p.Dentry).Attr&world.AttrImmutable != 0 && w.FS.SB(ino.SB).Type == "ext4" { // ext4_setattr, whatever changes
+	if ino.Attr&world.AttrImmutable != 0 && w.FS.SB(ino.SB).Type == "ext4" { // ext4_setattr, whatever changes
 		if err := c.Deny(story.Step{Code: story.Immutable, Errno: story.EPERM, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}); err != 0 {
 			return err
 		}
@@ -154,7 +156,7 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 	if err := o.prepare(c, p); err != 0 {
 		return err
 	}
-	if !c.W.FS.I(p.Dentry).Is(world.TypeDir) {
+	if !ino.Is(world.TypeDir) {
 		if err := killCaps(c, p); err != 0 {
 			return err
 		}
@@ -170,6 +172,22 @@ func Chown(c *check.Check, t Target, uid, gid uint32) story.Errno {
 type owners struct {
 	uid, gid       uint32
 	setUID, setGID bool
+	kill           privs // setuid and setgid, which chown takes from every file that is no directory
+}
+
+// drops finds out what a file loses, as chown_common does before anything refuses.
+func (o *owners) drops(c *check.Check, p world.Path) {
+	ino := c.W.FS.I(p.Dentry)
+	if ino.Is(world.TypeDir) || ino.Mode&0o6000 == 0 {
+		return
+	}
+	if ino.Known&(world.KnownPerm|world.KnownOwner) != world.KnownPerm|world.KnownOwner || !c.Cred.UIDAt.Known() {
+		o.kill.unsure = true
+		return
+	}
+	uid, gid := ids(c.W, p, ino)
+	kill, sure := dropSetid(c, ino.Mode, uid, gid)
+	o.kill = privs{kill, !sure}
 }
 
 // maps refuses new ids that the filesystem cannot keep, and old ones that cannot be expressed and are not replaced
@@ -228,20 +246,19 @@ func (o owners) prepare(c *check.Check, p world.Path) story.Errno {
 	return o.setid(c, p, ouid, ogid)
 }
 
-// setid clears setuid and setgid, which chown does to every file that is no directory.
+// setid clears setuid and setgid.
 func (o owners) setid(c *check.Check, p world.Path, ouid world.KUID, ogid world.KGID) story.Errno {
 	ino := c.W.FS.I(p.Dentry)
-	kill, sure := dropSetid(c, ino.Mode, ouid, ogid)
-	if !sure {
+	if o.kill.unsure {
 		c.Changed.Unsure = true
 	}
-	if kill == 0 {
-		if !sure {
+	if o.kill.bits == 0 {
+		if o.kill.unsure {
 			c.Unknown(story.Step{Code: story.ModeUnknown, Errno: story.EPERM, Op: story.OpSetattr, Obj: p.Ref(), Fact: [3]story.Origin{c.Cred.GroupsAt}, Val: [3]uint64{c.Word("the task"), c.Word("the task's groups or capabilities")}})
 		}
 		return 0
 	}
-	mode := ino.Mode & 0o7777 &^ kill
+	mode := ino.Mode & 0o7777 &^ o.kill.bits
 	group := ogid
 	if o.setGID {
 		group = world.KGID(o.gid)

@@ -132,6 +132,13 @@ func (fs *FS) Names(dir DentryID) (names []string, ok bool) {
 // Remove takes a name out of a directory.
 func (fs *FS) Remove(dir DentryID, name string) { fs.children[childKey{dir, name}] = 0 }
 
+// Forget has a name that is not there looked up anew.
+func (fs *FS) Forget(dir DentryID, name string) {
+	if k := (childKey{dir, name}); fs.children[k] == 0 {
+		delete(fs.children, k)
+	}
+}
+
 // Move gives a dentry another place; the old name is still to be removed.
 func (fs *FS) Move(d, dir DentryID, name string) {
 	fs.dentries[d].Parent, fs.dentries[d].Name = dir, name

@@ -203,7 +203,10 @@ func (g *gen) scene() *Scene {
 	if len(plain) > 0 && g.one(3) {
 		s.Opened = plain[g.IntN(len(plain))]
 	}
-	for range 24 {
+	if s.Opened != "" && g.one(6) { // what is open has no name any more
+		s.Calls = append(s.Calls, g.pick(fmt.Sprintf("unlink(%q)", s.Opened), fmt.Sprintf("rename(%q, %q)", g.path(), s.Opened)))
+	}
+	for len(s.Calls) < 24 {
 		if len(s.Others) > 0 && g.one(8) {
 			s.Calls = append(s.Calls, g.object())
 		} else if len(s.Others) > 0 && g.one(5) {
