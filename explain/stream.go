@@ -86,6 +86,8 @@ func (j *Judge) Copied() []check.Copied { return j.c.Copied }
 func (j *Judge) ApplyRefused() {
 	if s, refused := j.c.Decided(); refused && s.Code == story.MountExpiry && j.c.Mounting.Op == check.MountExpire {
 		vfs.ApplyMounts(&j.c, "", j.w.Text("the stream's umount2"))
+	} else if refused && s.Code == story.OverlayRoom {
+		overlay.Spilt(j.w.FS, world.PathOf(s.Obj))
 	}
 	j.unroom()
 	for _, cp := range j.c.Copied {

@@ -245,6 +245,11 @@ const (
 	// OverlayXattrWhiteouts: overlayfs takes empty regular files with a mark for whiteouts in directories that are opaque=x
 	// (ovl_path_check_xwhiteout_xattr); 6.7 had another mark for such directories, stable updates brought it this one.
 	OverlayXattrWhiteouts
+	// OverlayDataOnly: lower layers may hold data of metacopy files alone (lowerdir=a::b).
+	OverlayDataOnly
+	// OverlayDataPlain: such layers need no metacopy=on, and redirects and copies of attributes that must not be followed are refused
+	// before anything is looked for below (ovl_check_follow_redirect).
+	OverlayDataPlain
 	// RingMemoryLocked: the memory of an io_uring counts against RLIMIT_MEMLOCK (io_create_region).
 	RingMemoryLocked
 	numChanges
@@ -327,6 +332,8 @@ var changes = [numChanges]struct {
 	TruncateAsksFirst:      {in: [2]int{6, 14}},
 	RingMemoryLocked:       {in: [2]int{6, 14}, maybe: [2]int{6, 13}},
 	OverlayXattrWhiteouts:  {in: [2]int{6, 8}, maybe: [2]int{6, 7}},
+	OverlayDataOnly:        {in: [2]int{6, 5}},
+	OverlayDataPlain:       {in: [2]int{6, 16}},
 }
 
 // inSeries reports whether the release is one of these stable ones, or a later one of the same series.

@@ -126,7 +126,7 @@ func Copied(fs *world.FS, cp check.Copied) {
 		if now.Data != 0 && cp.What != check.CopyAttributes {
 			setMarks(fs, ov, now.Layers[0], func(m *world.Marks) { m.Metacopy = false })
 			fs.I(now.Layers[0]).Handle = fs.I(now.Data).Handle
-			fs.I(d).Data = 0
+			fs.I(d).Data, fs.I(d).DataPath = 0, ""
 		}
 		if now.Indexed && up != 0 && !Aliased(fs, d) { // ovl_link_up
 			link(fs, up, dentry.Name, now.Layers[0])
@@ -139,8 +139,9 @@ func Copied(fs *world.FS, cp check.Copied) {
 	}
 	dir := now.Is(world.TypeDir)
 	real := now
-	real.Layer, real.Layers, real.Whole, real.Data, real.Behind, real.Indexed = 0, nil, dir, 0, 0, false
+	real.Layer, real.Layers, real.Whole, real.Data, real.DataPath, real.Behind, real.Indexed = 0, nil, dir, 0, "", 0, false
 	real.Marks, real.UserMarks = nil, nil
+	real.Dense, real.Blank = now.Dense && !cp.Attributes, cp.Attributes
 	OnDisk(ov, &real)
 	keep := dir || now.Nlink == 1 || now.Indexed
 	if holder := now.Data; holder == 0 && lower != 0 {
@@ -177,7 +178,7 @@ func Copied(fs *world.FS, cp check.Copied) {
 	}
 	switch {
 	case !cp.Attributes:
-		now.Data = 0
+		now.Data, now.DataPath = 0, ""
 	case now.Data == 0:
 		now.Data = lower
 	}
@@ -186,6 +187,13 @@ func Copied(fs *world.FS, cp check.Copied) {
 		now.Nlink = 1
 	}
 	*fs.I(d) = now
+}
+
+// Spilt keeps that a copy without room has left some of its data in the upper layer's file, which had attributes only.
+func Spilt(fs *world.FS, p world.Path) {
+	if ino := fs.I(p.Dentry); ino.Layer == Upper && len(ino.Layers) > 0 {
+		fs.I(ino.Layers[0]).Blank = false
+	}
 }
 
 // decodes reports whether the handle of a lower object is kept and read (ovl_can_decode_fh): an overlay's files have none by

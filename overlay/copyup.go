@@ -25,17 +25,58 @@ func (Ops) CopyUp(c *check.Check, p world.Path, what check.Copying) story.Errno 
 }
 
 // HasData is ovl_verify_lowerdata: before a file is opened or copied, even for its attributes, its data is looked for in the layers that
-// hold data only. One without is seen, and that is all.
+// hold data only, by the mounter. One without is seen, and that is all.
 func HasData(c *check.Check, p world.Path) story.Errno {
 	ino := c.W.FS.I(p.Dentry)
-	if ino.Data == 0 || len(ino.Layers) == 0 || ino.Data != ino.Layers[0] { // source.add
+	if ino.DataPath == "" {
 		return 0
 	}
-	s := story.Step{Code: story.OverlayBroken, Errno: story.ENOENT, Op: story.OpOpen, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}
+	ov := c.W.FS.SB(ino.SB).Overlay
+	s := story.Step{Code: story.OverlayBroken, Op: story.OpOpen, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}}
 	if c.Recording() {
 		s.Val = [3]uint64{c.Word(c.W.FS.D(p.Dentry).Name), c.Word("its data is in none of the layers that hold data only")}
 	}
+	for _, root := range ov.DataOnly {
+		switch err, missing := dataAt(c, ov, root, ino.DataPath); {
+		case missing:
+			s.Errno = story.EACCES
+			c.Unknown(s)
+			return 0
+		case err == 0:
+			return 0
+		default:
+			s.Errno = err
+		}
+	}
 	return c.Refuse(s)
+}
+
+// dataAt is ovl_lookup_data_layer.
+func dataAt(c *check.Check, ov *world.Overlay, root world.DentryID, path string) (err story.Errno, missing bool) {
+	search := search[world.DentryID]{layers: arena{c.W.FS, ov}, enter: func(dir world.DentryID) story.Errno {
+		c.Mute()
+		e := c.Hooks.InodePermission(c, &ov.Mounter, world.Path{Dentry: dir}, check.MayExec)
+		missing = c.Unmute() || missing
+		return e
+	}}
+	_, err = search.walk(root, path)
+	return err, missing
+}
+
+// readsData asks whether the mounter may read the data of a file whose attributes are elsewhere (ovl_path_open, ovl_open_realfile).
+func readsData(c *check.Check, p world.Path) story.Errno {
+	if ino := c.W.FS.I(p.Dentry); ino.Data != 0 {
+		return mounterMay(c, p, ino.Data, check.MayRead)
+	}
+	return 0
+}
+
+// OpensData is ovl_open_realfile for such a file, behind what copies it.
+func OpensData(c *check.Check, p world.Path) story.Errno {
+	if len(c.Copied) > 0 {
+		return 0
+	}
+	return readsData(c, p)
 }
 
 // settled is ovl_already_copied_up.
@@ -93,6 +134,11 @@ func copyUpOne(c *check.Check, p world.Path, what check.Copying) story.Errno {
 	case what == check.CopyAttributes && ov.Metacopy && ino.Is(world.TypeReg) && ino.Layer != Upper:
 		cp.Attributes, n = true, 0
 	}
+	if n > 0 {
+		if e := readsData(c, p); e != 0 {
+			return e
+		}
+	}
 	if e := fits(c, p, ov, n, cp.Attributes); e != 0 {
 		return e
 	}
@@ -140,7 +186,9 @@ func fits(c *check.Check, p world.Path, ov *world.Overlay, n int64, attributes b
 			full.Val[2] = c.Word(inodes(r))
 		}
 		plain := up.Type == "tmpfs" || up.Type == "ext4"
-		certain = plain && (r.Inodes == 0 && ino.Layer != Upper || dense && n > r.Bytes+r.Reserved)
+		// An earlier copy that has failed may have left data in the upper layer's file (ovl_copy_up_meta_inode_data).
+		whole := ino.Layer != Upper || c.W.FS.I(ino.Layers[0]).Blank
+		certain = plain && (r.Inodes == 0 && ino.Layer != Upper || dense && whole && n > r.Bytes+r.Reserved)
 		tight = n > r.Bytes || r.Inodes == 0 && ino.Layer != Upper
 	}
 	switch {
@@ -278,9 +326,10 @@ func copyNote(ino *world.Inode, cp *check.Copied) string {
 }
 
 // Remove is ovl_nlink_start: before a name of an indexed file is removed or replaced, the file is copied up, for the count of
-// its names to be kept there.
+// its names to be kept there. With nfs_export=on a directory is, too.
 func (o Ops) Remove(c *check.Check, p world.Path) story.Errno {
-	if !c.W.FS.I(p.Dentry).Indexed {
+	ino := c.W.FS.I(p.Dentry)
+	if ov := c.W.FS.SB(ino.SB).Overlay; !ino.Indexed && (ov == nil || !ov.IndexAll() || !ino.Is(world.TypeDir)) {
 		return 0
 	}
 	return o.CopyUp(c, p, check.CopyAttributes)

@@ -39,6 +39,7 @@ type Piece[D any] struct {
 type Options struct {
 	NoFollow bool // redirect_dir=nofollow
 	Metacopy bool
+	Late     bool // what must not be followed is refused where it leads to something, as before Linux 6.16
 }
 
 // Found is what a name in a merged directory comes to.
@@ -46,7 +47,8 @@ type Found[D any] struct {
 	Pieces    []Piece[D] // the serving one first; none: there is no such name
 	Dir       bool
 	Data      *Piece[D]   // of a file whose first piece has attributes only: what holds the data
-	NoData    bool        // data is looked for in the data-only layers, and is not there
+	NoData    story.Errno // data is looked for in the data-only layers, and is not there
+	DataPath  string      // where they are asked
 	Errno     story.Errno // the lookup fails
 	Unsure    bool        // a layer does not tell what it has
 	UnsureAt  D           // the directory of that layer
@@ -58,11 +60,12 @@ type Found[D any] struct {
 // search is struct ovl_lookup_data.
 type search[D any] struct {
 	layers Layers[D]
+	enter  func(dir D) story.Errno // of a layer that holds data only
 	name   string
 	dir    bool // a directory was found
 	stop   bool
 	last   bool // nothing below is looked at
-	// redirect is where the search goes on; absolute says that one from the root was met.
+	// redirect is where the search goes on; absolute says that what was asked last for one has one from the root.
 	redirect string
 	absolute bool
 	metacopy bool
@@ -83,9 +86,10 @@ func Lookup[D any](l Layers[D], o Options, roots, data []D, pieces []Piece[D], n
 	lower := pieces
 	upper, upperMeta := false, false
 	atRoot := false
+	follow := !o.NoFollow || len(data) > 0 && !o.Late
 	if len(pieces) > 0 && pieces[0].Layer == 0 {
 		lower = pieces[1:]
-		s.last = o.NoFollow && len(lower) == 0
+		s.last = !follow && len(lower) == 0
 		if e := s.layer(pieces[0], &f, &upper); e != 0 || s.unsure {
 			return s.end(f, e)
 		}
@@ -97,7 +101,10 @@ func Lookup[D any](l Layers[D], o Options, roots, data []D, pieces []Piece[D], n
 	lowers := 0
 	for i := 0; !s.stop && i < len(lower); i++ {
 		at := lower[i]
-		if o.NoFollow {
+		if !o.Late && s.refused(o) {
+			return s.end(f, story.EPERM)
+		}
+		if !follow {
 			s.last = i == len(lower)-1
 		} else if s.dir || len(data) == 0 {
 			s.last = at.Layer == len(roots)
@@ -111,14 +118,14 @@ func Lookup[D any](l Layers[D], o Options, roots, data []D, pieces []Piece[D], n
 		if !found {
 			continue
 		}
-		if (upperMeta || s.metacopy) && !o.Metacopy {
+		if o.Late && (upperMeta || s.metacopy) && !o.Metacopy {
 			return s.end(f, story.EPERM)
 		}
 		if lowers++; s.metacopy && lowers > 1 {
 			f.Pieces = f.Pieces[:len(f.Pieces)-1] // of copies of attributes only the first counts
 			lowers--
 		}
-		if s.redirect != was && s.redirect != "" && o.NoFollow {
+		if o.Late && s.redirect != was && s.redirect != "" && o.NoFollow {
 			return s.end(f, story.EPERM)
 		}
 		if s.stop {
@@ -137,14 +144,17 @@ func Lookup[D any](l Layers[D], o Options, roots, data []D, pieces []Piece[D], n
 func (s *search[D]) finish(f Found[D], o Options, data []D, upper, upperMeta bool, lowers int) Found[D] {
 	switch {
 	case s.metacopy && lowers > 0 && len(data) > 0 && s.absolute: // ovl_lookup_data_layers, when the data is first asked for
-		f.NoData = true
+		f.DataPath = s.redirect
 		for i, root := range data {
-			if d, ok := s.walk(root, s.redirect); ok {
-				f.Data, f.NoData = &Piece[D]{-1 - i, d}, false
+			d, e := s.walk(root, s.redirect)
+			if f.NoData = e; e == 0 {
+				f.Data = &Piece[D]{-1 - i, d}
 				break
 			}
 		}
 		return s.end(f, 0)
+	case !o.Late && s.refused(o):
+		return s.end(f, story.EPERM)
 	case s.metacopy || upperMeta && lowers == 0:
 		return s.end(f, story.EIO)
 	}
@@ -160,15 +170,36 @@ func (s *search[D]) end(f Found[D], e story.Errno) Found[D] {
 	return f
 }
 
+// refused is ovl_check_follow_redirect.
+func (s *search[D]) refused(o Options) bool {
+	return s.metacopy && !o.Metacopy || s.redirect != "" && o.NoFollow
+}
+
 // walk finds a regular file below a root without following anything (ovl_lookup_data_layer).
-func (s *search[D]) walk(at D, path string) (D, bool) {
-	var seen Sight
+func (s *search[D]) walk(at D, path string) (D, story.Errno) {
+	seen := Sight{Type: world.TypeDir}
+	if s.enter == nil {
+		s.enter = func(D) story.Errno { return 0 }
+	}
 	for _, name := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+		switch seen.Type {
+		case world.TypeDir:
+		case world.TypeLink:
+			return at, story.ELOOP
+		default:
+			return at, story.ENOTDIR
+		}
+		if e := s.enter(at); e != 0 {
+			return at, e
+		}
 		if at, seen = s.layers.Look(at, name); seen.State != world.Present {
-			return at, false
+			return at, story.ENOENT
 		}
 	}
-	return at, seen.Type == world.TypeReg
+	if seen.Type != world.TypeReg {
+		return at, story.ENOENT
+	}
+	return at, 0
 }
 
 // layer is ovl_lookup_layer: the name, or the path that a redirect has made of it, in one layer.
@@ -268,7 +299,7 @@ func (s *search[D]) single(base Piece[D], name string, prelen int, post string, 
 
 // follow is ovl_check_redirect: the search goes on under another name, or from the root of the layers.
 func (s *search[D]) follow(to string, prelen int, post string) story.Errno {
-	if to == "" {
+	if s.absolute = false; to == "" {
 		return 0
 	}
 	if to[0] == '/' {

@@ -60,7 +60,7 @@ func (Ops) Lookup(c *check.Check, dir world.Path, name string) story.Errno {
 		return 0
 	}
 	layers := fs.I(dir.Dentry).Layers
-	upper := world.DentryID(0)
+	upper, found := world.DentryID(0), false
 	for i, l := range layers {
 		if e := mounterMay(c, dir, l, check.MayExec); e != 0 {
 			return e
@@ -73,7 +73,11 @@ func (Ops) Lookup(c *check.Check, dir world.Path, name string) story.Errno {
 		if st == world.Unsure || !ino.Is(world.TypeDir) {
 			return 0
 		}
-		if ov.UserXattr && i < len(layers)-1 {
+		last := i == len(layers)-1
+		if len(ov.DataOnly) > 0 { // only the last of all layers is, for who has found a directory
+			last = found && int(layerOf(fs, ov, l)) == len(ov.Lower)+Upper
+		}
+		if found = true; ov.UserXattr && !last {
 			if e := mounterMay(c, dir, d, check.MayRead); e != 0 {
 				return e
 			}

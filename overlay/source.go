@@ -41,12 +41,14 @@ type layered struct {
 const Upper = 1
 
 // layer numbers the layer that a real object belongs to: the one whose directory is nearest above it.
-func (s *layered) layer(fs *world.FS, real world.DentryID) uint8 {
+func (s *layered) layer(fs *world.FS, real world.DentryID) uint8 { return layerOf(fs, s.ov, real) }
+
+func layerOf(fs *world.FS, ov *world.Overlay, real world.DentryID) uint8 {
 	for d := real; ; d = fs.D(d).Parent {
-		if d == s.ov.Upper {
+		if d == ov.Upper {
 			return Upper
 		}
-		for i, l := range s.ov.Lower {
+		for i, l := range ov.Lower {
 			if d == l {
 				return uint8(i) + Upper + 1
 			}
@@ -95,7 +97,7 @@ func (s *layered) Lookup(fs *world.FS, dir world.DentryID, name string) (world.D
 	if len(pieces) == 0 {
 		return 0, world.Unsure
 	}
-	o := Options{NoFollow: s.ov.NoFollow, Metacopy: s.ov.Metacopy}
+	o := Options{NoFollow: s.ov.NoFollow, Metacopy: s.ov.Metacopy, Late: s.ov.Late}
 	f := Lookup(Layers[world.DentryID](arena{fs, s.ov}), o, s.ov.Lower, s.ov.DataOnly, pieces, name)
 	switch {
 	case f.Unsure && len(f.Pieces) == 0: // it is this layer that does not tell
@@ -117,7 +119,7 @@ func (s *layered) add(fs *world.FS, dir world.DentryID, name string, f *Found[wo
 	ino := *fs.I(first)
 	sb := fs.I(dir).SB
 	ino.SB, ino.Layer, ino.Whole = sb, s.layer(fs, first), false
-	ino.Layers, ino.Behind, ino.Data, ino.Indexed = nil, 0, 0, false
+	ino.Layers, ino.Behind, ino.Data, ino.DataPath, ino.Indexed = nil, 0, 0, "", false
 	for _, p := range f.Pieces {
 		ino.Layers = append(ino.Layers, p.At)
 	}
@@ -141,13 +143,12 @@ func (s *layered) add(fs *world.FS, dir world.DentryID, name string, f *Found[wo
 	}
 	ino.Marks, ino.UserMarks = nil, nil // the overlay hides its own
 	ino.Attr &^= world.AttrExecuting    // it is the layer's inode that is executed, not this one
-	if f.NoData {                       // HasData
+	if ino.DataPath = f.DataPath; f.NoData != 0 {
 		ino.Data = first
-		ino.Known &^= world.KnownSize
 	}
 	s.shift(&ino)
 	key := fs.D(first).Inode
-	switch links := lower != 0 && !f.Dir && fs.I(lower).Nlink > 1; {
+	switch links := lower != 0 && !f.Dir && (fs.I(lower).Nlink > 1 || s.ov.IndexAll()); {
 	case links && s.ov.Index && s.ov.Upper != 0:
 		ino.Indexed = true
 		key = fs.D(lower).Inode
@@ -173,6 +174,9 @@ func (s *layered) indexed(fs *world.FS, ino *world.Inode, x *world.Index, lower 
 	data, sb := ino.Data, ino.SB
 	*ino = *fs.I(x.Upper)
 	ino.SB, ino.Layer, ino.Layers, ino.Behind, ino.Indexed, ino.Nlink = sb, Upper, []world.DentryID{x.Upper}, lower, true, x.Nlink
+	if fs.I(lower).Nlink == 1 { // ovl_get_nlink counts the index's own name then, on 6.1.192 and 6.18.44
+		ino.Nlink = fs.I(x.Upper).Nlink
+	}
 	if m := s.ov.MarksOf(ino); m != nil && m.Metacopy {
 		if ino.Data = data; data == 0 {
 			ino.Data = lower

@@ -6,8 +6,8 @@ const overlayMan = "kernel.org/doc/html/latest/filesystems/overlayfs.html"
 var (
 	OverlayBroken = define(Info{
 		ID: "OVL420", Gate: Overlay, Title: "the layers must make sense together", Denies: "the layers do not give {0}: {1}", Refuses: "the layers do not give the name",
-		Facts: []FactInfo{{"name", KindString}, {"reason", KindString}}, Function: "ovl_lookup", Errno: "EPERM, EIO, ENOENT, EINVAL, ELOOP or ESTALE", Releases: "redirects since Linux 4.10, metacopy since 4.19", Man: overlayMan,
-		Long:  "A directory that was renamed and a file of which only the attributes were copied say in an attribute where the layers below have the rest. A mount with redirect_dir=nofollow or metacopy=off refuses to follow that (EPERM); data that is not there is EIO, or ENOENT once the file is opened or changed where it should be in a data-only layer, a redirect that is no path EINVAL, a layer inside a layer ELOOP.",
+		Facts: []FactInfo{{"name", KindString}, {"reason", KindString}}, Function: "ovl_lookup", Errno: "EPERM, EIO, ENOENT, EINVAL, ELOOP or ESTALE; EACCES or ENOTDIR for data", Releases: "redirects since Linux 4.10, metacopy since 4.19", Man: overlayMan,
+		Long:  "A directory that was renamed and a file of which only the attributes were copied say in an attribute where the layers below have the rest. A mount with redirect_dir=nofollow or metacopy=off refuses to follow that (EPERM); data that is not there is EIO, or, where it should be in a data-only layer, what looking for it there ends in (ENOENT, EACCES, ELOOP, ENOTDIR) once the file is opened or changed, a redirect that is no path EINVAL, a layer inside a layer ELOOP.",
 		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,metacopy=on o m; chmod 600 m/f; umount m; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,metacopy=off o m; cat m/f",
 	})
 	OverlayMark = define(Info{

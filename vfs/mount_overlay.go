@@ -358,7 +358,7 @@ func newOverlay(c *check.Check, sb world.SB, data string) (id world.SBID, ok boo
 		return 0, false
 	}
 	fs := c.W.FS
-	ov := &world.Overlay{Mounter: *c.Cred, UserXattr: l.userXattr, NoXattr: c.K.Has(kernel.OverlayXattrWhiteouts) == kernel.No, Redirect: world.Given(false, sb.At)}
+	ov := (&world.Overlay{Mounter: *c.Cred, UserXattr: l.userXattr, Redirect: world.Given(false, sb.At)}).Under(c.K)
 	idmap := c.W.Mounts[l.lower[0].Mount].IDMap
 	for i := range l.n {
 		ov.Lower, ov.Names = append(ov.Lower, l.lower[i].Dentry), append(ov.Names, l.names[2+i])

@@ -541,6 +541,11 @@ func (o *open) vfsOpen(c *check.Check, p world.Path, truncates bool) story.Errno
 			return e
 		}
 	}
+	if ops != nil && ino.Is(world.TypeReg) {
+		if e := overlay.OpensData(c, p); e != 0 {
+			return e
+		}
+	}
 	if o.flags&ODirect != 0 {
 		if e := directIO(c, p); e != 0 {
 			return e

@@ -1,6 +1,9 @@
 package world
 
-import "syscallstory/story"
+import (
+	"syscallstory/kernel"
+	"syscallstory/story"
+)
 
 // DentryID, InodeID and SBID are indexes into the world's FS. Zero is none.
 type (
@@ -87,6 +90,7 @@ type Inode struct {
 	Whole      bool         // a directory all of whose names are here: a name that is missing is absent
 	Layers     []DentryID   // overlay: the real objects, the serving one first; one for a file, one a layer for a directory
 	Dense      bool         // a file without holes; false: it may have some
+	Blank      bool         // a file that is one hole; false: it may hold data
 	Whited     bool         // a character device 0:0, which an overlay takes for a whiteout
 	Marks      *Marks       // what overlayfs has written into trusted.overlay.*; nil: nothing
 	UserMarks  *Marks       // the same for an overlay with userxattr, user.overlay.*
@@ -94,6 +98,7 @@ type Inode struct {
 	Behind     DentryID     // overlay: the lower object that the upper one is a copy of, whose number st_ino may show; 0: none
 	Indexed    bool         // overlay: the names of the lower file share the copy (index=on)
 	Fault      story.Errno  // overlay: looking it up ends in this errno
+	DataPath   string       // overlay: where its data is in the layers that hold data only; looked for when it is first asked for
 	Handle     uint32       // the Source's own
 	Pending    bool         // what is here is read when it is first asked for, by a Source that is a Reader
 }
@@ -213,6 +218,7 @@ type Overlay struct {
 	Xino       bool       // xino=on
 	Volatile   bool       // volatile: nothing is synchronised
 	NoXattr    bool       // whiteouts are devices alone, as before Linux 6.8
+	Late       bool       // what must not be followed is refused where it leads to something, as before Linux 6.16
 	DataOnly   []DentryID // layers that hold data of metacopy files alone, from the top
 	Indexes    []Index    // the copies that index=on keeps
 }
@@ -234,6 +240,9 @@ func (o *Overlay) IndexOf(lower InodeID) *Index {
 	return nil
 }
 
+// IndexAll is ovl_index_all: every copy is kept in the index, for its file handle to lead to it.
+func (o *Overlay) IndexAll() bool { return o.Index && o.Upper != 0 && o.NFSExport.V }
+
 // MarksOf returns the marks of a layer's object that the overlay reads; they may be nil.
 func (o *Overlay) MarksOf(i *Inode) *Marks {
 	switch {
@@ -243,6 +252,12 @@ func (o *Overlay) MarksOf(i *Inode) *Marks {
 		return nil
 	}
 	return i.Marks
+}
+
+// Under sets what depends on the kernel's release.
+func (o *Overlay) Under(k kernel.Release) *Overlay {
+	o.NoXattr, o.Late = k.Has(kernel.OverlayXattrWhiteouts) == kernel.No, k.Has(kernel.OverlayDataPlain) == kernel.No
+	return o
 }
 
 // WhiteoutMark reports whether the overlay takes a mark for that of a whiteout.

@@ -39,7 +39,7 @@ func (f *layerFlags) unionWorld() (*world.World, error) {
 	w.Kernel = w.Kernel.Built(unix.ByteSliceToString(uts.Version[:]))
 	at := w.Suppose("the call is made by root with every capability, and the mounter has them too", "--pid for a process as it is")
 	cr := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at, NoNewAt: at}
-	ov := &world.Overlay{Mounter: cr, UserXattr: f.userxattr, NoXattr: w.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No, Redirect: world.Given(false, at), NFSExport: world.Given(false, at)}
+	ov := (&world.Overlay{Mounter: cr, UserXattr: f.userxattr, Redirect: world.Given(false, at), NFSExport: world.Given(false, at)}).Under(w.Kernel)
 	if f.image != "" {
 		im, err := image.Open(f.image, f.tag)
 		if err != nil {

@@ -151,7 +151,7 @@ func Inode(w *world.World, fd int, name string) (world.Inode, *unix.Statx_t, err
 	}
 	ino := world.Inode{Mode: st.Mode, UID: world.KUID(st.Uid), GID: world.KGID(st.Gid), Nlink: st.Nlink, Size: int64(st.Size), Major: st.Rdev_major, Minor: st.Rdev_minor,
 		Known: world.KnownType | world.KnownPerm | world.KnownOwner | world.KnownSize}
-	ino.Dense = ino.Is(world.TypeReg) && st.Blocks*512 >= st.Size
+	ino.Dense, ino.Blank = ino.Is(world.TypeReg) && st.Blocks*512 >= st.Size, ino.Is(world.TypeReg) && st.Blocks == 0
 	if st.Attributes_mask&unix.STATX_ATTR_IMMUTABLE != 0 {
 		ino.Known |= world.KnownAttr
 		if st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {

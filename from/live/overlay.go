@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"syscallstory/from/files"
-	"syscallstory/kernel"
 	"syscallstory/story"
 	"syscallstory/world"
 )
@@ -26,7 +25,7 @@ func (b *builder) overlay(m *shown, sb *world.SB, s *superblock) bool {
 	mounter := world.Cred{RUID: world.KUID(root), EUID: world.KUID(root), SUID: world.KUID(root), FSUID: world.KUID(root), RGID: world.KGID(group), EGID: world.KGID(group),
 		SGID: world.KGID(group), FSGID: world.KGID(group), Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UserNS: sb.UserNS,
 		UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at}
-	ov := &world.Overlay{Mounter: mounter, NoXattr: b.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No}
+	ov := (&world.Overlay{Mounter: mounter}).Under(b.Kernel)
 	_, ov.UserXattr = m.superOption("userxattr")
 	b.overlayOptions(m, ov, sb.FlagsAt)
 	sb.Overlay = ov

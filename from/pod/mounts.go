@@ -8,7 +8,6 @@ import (
 
 	"syscallstory/from/files"
 	"syscallstory/from/node"
-	"syscallstory/kernel"
 	"syscallstory/story"
 	"syscallstory/world"
 )
@@ -67,8 +66,8 @@ func (b *builder) rootfs() error {
 	at := b.Text("the runtime mounts as root")
 	mounter := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at}
 	ov := b.o.Merger.NewOverlay(b.FS, world.SB{Name: "container root", At: at, FlagsAt: at, Contexts: b.labelled(),
-		Overlay: &world.Overlay{Upper: b.FS.SB(up).Root, Lower: []world.DentryID{b.FS.SB(low).Root}, Names: []string{"image"}, Mounter: mounter, Shift: b.shift(), NoXattr: b.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No,
-			Redirect: world.Given(false, b.Suppose("overlayfs renames no directories of the image (redirect_dir is off, as by default)", ""))}})
+		Overlay: (&world.Overlay{Upper: b.FS.SB(up).Root, Lower: []world.DentryID{b.FS.SB(low).Root}, Names: []string{"image"}, Mounter: mounter, Shift: b.shift(),
+			Redirect: world.Given(false, b.Suppose("overlayfs renames no directories of the image (redirect_dir is off, as by default)", ""))}).Under(b.Kernel)})
 	m := world.Mount{Root: b.FS.SB(ov).Root, SB: ov, Point: "/", Source: "overlay", Origin: b.Text("the runtime mounts the container's root")}
 	m.Why = m.Origin
 	if ro := b.sc.ReadOnlyRootFilesystem; ro != nil && *ro {

@@ -262,7 +262,7 @@ func (s *Stack) fill(a *Answer, f *overlay.Found[Place]) (err error) {
 			return err
 		}
 	}
-	if f.NoData {
+	if f.NoData != 0 {
 		a.Notes = append(a.Notes, "its data is looked for in the data-only layers and is not there: to open or change it ends in ENOENT")
 	}
 	for i := range s.Lower {

@@ -232,7 +232,7 @@ func (b *model) mount(mt *Mount, m *machine, layers []world.DentryID) error {
 			out.IDMap = b.Mounts[from.Mount].IDMap // a bind of a mount keeps its map (clone_mnt)
 		}
 	case "overlay":
-		ov := &world.Overlay{Mounter: b.cred(m), NoXattr: b.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No, Redirect: world.Given(false, b.at), NFSExport: world.Given(false, b.at)}
+		ov := (&world.Overlay{Mounter: b.cred(m), Redirect: world.Given(false, b.at), NFSExport: world.Given(false, b.at)}).Under(b.Kernel)
 		for _, l := range mt.Lower {
 			ov.Lower, ov.Names = append(ov.Lower, layers[l]), append(ov.Names, fmt.Sprint(l))
 		}

@@ -36,7 +36,13 @@ func (w *worker) Close() {
 
 // Round makes one scene and performs it.
 func (w *worker) Round(rng *rand.Rand, r *verify.Report) error {
-	sc := (&gen{Rand: rng, plain: w.release.Has(kernel.TmpfsUserXattr) != kernel.Yes}).scene()
+	g := &gen{Rand: rng, plain: w.release.Has(kernel.TmpfsUserXattr) != kernel.Yes}
+	for _, change := range []kernel.Change{kernel.OverlayDataOnly, kernel.OverlayDataPlain} {
+		if w.release.Has(change) == kernel.Yes {
+			g.data++
+		}
+	}
+	sc := g.scene()
 	d, err := w.ask(sc, r)
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, sc.Text())
@@ -68,7 +74,8 @@ func (w *worker) ask(sc *Scene, r *verify.Report) (*difference, error) {
 		for _, c := range []struct {
 			on   bool
 			text string
-		}{{sc.Separate, ", separate filesystems"}, {sc.Nested, ", stacked"}, {sc.ReadOnly, ", no upper layer"}, {sc.User, ", user namespace"}} {
+		}{{sc.Separate, ", separate filesystems"}, {sc.Nested, ", stacked"}, {sc.ReadOnly, ", no upper layer"}, {sc.User, ", user namespace"}, {sc.Volatile, ", volatile"}, {sc.Data > 0, ", data-only layers"},
+			{sc.Room > 0, ", little room"}} {
 			if c.on {
 				name += c.text
 			}
@@ -118,10 +125,10 @@ func (w *worker) shrink(sc *Scene, d *difference) (*Scene, *difference) {
 				}
 			}
 		}
-		for l := len(sc.Layers) - 1; l > 0 && len(sc.Layers) > 2; l-- {
+		for l := len(sc.Layers) - 1 - sc.Data; l > 0 && len(sc.Layers)-sc.Data > 2; l-- {
 			again = try(func(s *Scene) { s.Layers = slices.Delete(s.Layers, l, l+1) }) || again
 		}
-		for _, change := range []func(*Scene){func(s *Scene) { s.Separate = false }, func(s *Scene) { s.Nested = false }, func(s *Scene) {
+		for _, change := range []func(*Scene){func(s *Scene) { s.Separate, s.Room = false, 0 }, func(s *Scene) { s.Nested = false }, func(s *Scene) {
 			if !s.User {
 				s.Set = "default"
 			}

@@ -66,8 +66,10 @@ type asked struct {
 type mounting struct {
 	set    options
 	down   bool
+	clean  bool
 	upper  int // number of the layer; -1: none
 	lower  []int
+	data   []int
 	fails  story.Errno // of the mount
 	calls  []asked
 	merged []object
@@ -114,6 +116,7 @@ func (m *machine) predict(s *Scene) ([]mounting, error) {
 	if cur.upper = -1; !s.ReadOnly {
 		cur.upper, cur.lower = 0, cur.lower[1:]
 	}
+	cur.lower, cur.data = cur.lower[:len(cur.lower)-s.Data], cur.lower[len(cur.lower)-s.Data:]
 	if err := b.mount(&cur); err != nil {
 		return nil, err
 	}
@@ -122,12 +125,15 @@ func (m *machine) predict(s *Scene) ([]mounting, error) {
 		if st.Call == "" {
 			b.end(&cur)
 			all = append(all, cur)
-			next := mounting{set: sets[st.Set], upper: cur.upper, lower: cur.lower}
+			next := mounting{set: sets[st.Set], upper: cur.upper, lower: cur.lower, data: cur.data, clean: st.Remount == "clean" && cur.upper >= 0}
 			if st.Remount == "down" && cur.upper >= 0 {
 				next.down = true
 				next.lower = append([]int{cur.upper}, cur.lower...)
 				next.upper = len(b.layers)
 				b.newLayer()
+			} else if s.Volatile && !next.clean && next.upper >= 0 { // work/incompat/volatile is there
+				next.fails = story.EINVAL
+				return append(all, next), nil
 			}
 			if err := b.mount(&next); err != nil {
 				return nil, err
@@ -279,6 +285,10 @@ func (b *model) layer(n int, files []File) error {
 		case "file":
 			ino.Size = f.Size
 			ino.Handle = b.hold(content{}.written(0, pattern(n, f.Path, f.Size)))
+			if ino.Dense = true; f.Data != "" {
+				ino.Handle, ino.Dense = b.hold(content{}.resized(f.Size)), false
+				b.mark(&ino, func(m *world.Marks) { m.Metacopy, m.Redirect = true, f.Data })
+			}
 		case "link":
 			ino.Mode |= 0o777
 			ino.Link, ino.Size = f.Target, int64(len(f.Target))
@@ -325,14 +335,13 @@ func (b *model) mount(to *mounting) error {
 		cr.RUID, cr.EUID, cr.SUID, cr.FSUID = world.KUID(id), world.KUID(id), world.KUID(id), world.KUID(id)
 		cr.RGID, cr.EGID, cr.SGID, cr.FSGID = world.KGID(id), world.KGID(id), world.KGID(id), world.KGID(id)
 	}
-	plain := b.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No
-	ov := &world.Overlay{Mounter: cr, UserXattr: o.userxattr, NoXattr: plain, Redirect: world.Given(o.redirect, b.at), NFSExport: world.Given(false, b.at), NoFollow: o.nofollow, Metacopy: o.metacopy, Index: o.index, Xino: o.xino}
+	ov := (&world.Overlay{Mounter: cr, UserXattr: o.userxattr, Redirect: world.Given(o.redirect, b.at), NFSExport: world.Given(o.export, b.at), NoFollow: o.nofollow, Metacopy: o.metacopy, Index: o.index, Xino: o.xino, Volatile: s.Volatile}).Under(b.Kernel)
 	if !to.down && b.ov != nil {
 		ov.Indexes = b.ov.Indexes
 	}
 	lower := to.lower
 	if s.Nested {
-		in := &world.Overlay{Mounter: cr, NoXattr: plain, Redirect: world.Given(false, b.at), NFSExport: world.Given(false, b.at)}
+		in := (&world.Overlay{Mounter: cr, Redirect: world.Given(false, b.at), NFSExport: world.Given(false, b.at)}).Under(b.Kernel)
 		for _, l := range lower {
 			in.Lower, in.Names = append(in.Lower, b.layers[l]), append(in.Names, fmt.Sprint(l))
 		}
@@ -342,6 +351,9 @@ func (b *model) mount(to *mounting) error {
 		for _, l := range lower {
 			ov.Lower, ov.Names = append(ov.Lower, b.layers[l]), append(ov.Names, fmt.Sprint(l))
 		}
+	}
+	for _, l := range to.data {
+		ov.DataOnly = append(ov.DataOnly, b.layers[l])
 	}
 	if to.upper >= 0 {
 		ov.Upper = b.layers[to.upper]
@@ -374,6 +386,7 @@ func (b *model) call(to *mounting, text string) error {
 	if err != nil {
 		return err
 	}
+	b.room(to)
 	end := b.judge.Verdict(call)
 	a := asked{call: call, text: text, errno: end.Errno}
 	if !end.Sure || end.Verdict != story.Denied && end.Verdict != story.Allowed {
@@ -388,6 +401,9 @@ func (b *model) call(to *mounting, text string) error {
 		b.copied()
 		b.perform(&a)
 	} else {
+		if step, _ := b.judge.Decided(); step.Code == story.OverlayRoom {
+			b.spill(world.PathOf(step.Obj))
+		}
 		b.judge.ApplyRefused()
 		b.copied()
 	}
@@ -400,6 +416,58 @@ func (b *model) call(to *mounting, text string) error {
 	}
 	to.calls = append(to.calls, a)
 	return nil
+}
+
+// upperPages is how big the upper layer's filesystem is made: what its files need, and what is left.
+func (s *Scene) upperPages() int {
+	n := s.Room - 1
+	for i := range s.Layers[0] {
+		n += int(s.Layers[0][i].Size+pageSize-1) / pageSize
+	}
+	return max(n, 1) // size=0 is no limit
+}
+
+// room says how much is left there.
+func (b *model) room(to *mounting) {
+	if b.scene.Room == 0 || to.upper != 0 {
+		return
+	}
+	left := int64(b.scene.upperPages()) * pageSize
+	seen := map[world.InodeID]bool{}
+	var walk func(world.DentryID)
+	walk = func(dir world.DentryID) {
+		names, _ := b.FS.Names(dir)
+		for _, n := range names {
+			d, st := b.FS.Lookup(dir, n)
+			id := b.FS.D(d).Inode
+			if st != world.Present || seen[id] {
+				continue
+			}
+			seen[id] = true
+			if ino := b.FS.I(d); ino.Is(world.TypeDir) {
+				walk(d)
+			} else if ino.Is(world.TypeReg) && !ino.Blank {
+				left -= b.held(d).blocks() * 512
+			}
+		}
+	}
+	walk(b.layers[0])
+	b.FS.SBOf(b.layers[0]).Room = &world.Room{Bytes: left, Inodes: -1, At: b.at}
+}
+
+// spill leaves in a file of the upper layer, which has had attributes only, the data that there was room for.
+func (b *model) spill(p world.Path) {
+	ino := b.FS.I(p.Dentry)
+	left := b.FS.SBOf(b.layers[0]).Room.Bytes
+	if ino.Layer != mech.Upper || left <= 0 {
+		return
+	}
+	real := b.FS.I(ino.Layers[0])
+	c := b.held(ino.Layers[0])
+	if real.Blank {
+		c = content{}.resized(real.Size)
+	}
+	real.Handle = b.hold(c.written(0, b.held(ino.Data).data[:left]))
 }
 
 // copied keeps which pages the copies have that a call has made.
@@ -447,7 +515,7 @@ func (b *model) perform(a *asked) {
 	if cuts {
 		b.FS.I(real).Handle = b.hold(b.held(real))
 	}
-	if opened && (strings.Contains(a.text, "O_WRONLY") || strings.Contains(a.text, "O_RDWR")) && ino.Mode&0o6000 == 0 {
+	if opened && b.scene.Room == 0 && (strings.Contains(a.text, "O_WRONLY") || strings.Contains(a.text, "O_RDWR")) && ino.Mode&0o6000 == 0 {
 		b.writes++
 		a.write = fmt.Sprintf("W%05d\n", b.writes)
 		c, at := b.held(real), 0
@@ -525,6 +593,10 @@ func (b *model) sight(d world.DentryID) sight {
 	s := sight{mode: ino.Mode, uid: b.shown(uint32(ino.UID)), gid: b.shown(uint32(ino.GID)), nlink: ino.Nlink, dev: "the overlay"}
 	if ino.Is(world.TypeReg) || ino.Is(world.TypeLink) {
 		s.size = ino.Size
+	}
+	// Whether the index's own name is counted differs: 6.1.192 and 6.18.44 do once the file is looked up anew, 6.12.117 does not.
+	if ino.Indexed && ino.Behind != 0 && b.FS.I(ino.Behind).Nlink == 1 {
+		s.nlink = 0
 	}
 	if ino.Is(world.TypeDir) {
 		if s.nlink = 0; len(ino.Layers) > 1 {
@@ -608,9 +680,11 @@ func (b *model) tree(d world.DentryID, at string, all *[]object, merged bool) {
 				}
 			}
 		}
-		o.data = resize(b.held(real).data, o.size)
-		o.unread = merged && !b.may("open(%q, O_RDONLY)", "."+at)
-		if m := b.ov.MarksOf(&ino); !merged && m != nil && m.Metacopy {
+		if o.data = b.held(real).data; ino.Data == 0 {
+			o.data = resize(o.data, o.size)
+		}
+		o.unread = merged && (ino.Data == ino.Layers[0] || !b.may("open(%q, O_RDONLY)", "."+at))
+		if m := b.ov.MarksOf(&ino); !merged && m != nil && m.Metacopy && ino.Blank {
 			o.data, o.blocks = strings.Repeat("\x00", int(o.size)), 0
 		} else if !merged {
 			o.blocks = b.held(real).blocks()

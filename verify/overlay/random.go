@@ -2,8 +2,10 @@ package overlay
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path"
+	"slices"
 )
 
 // length is how many calls a mount sees.
@@ -12,22 +14,31 @@ const length = 24
 type gen struct {
 	*rand.Rand
 	userns bool
-	plain  bool // layers keep no user.* attributes
+	files  []string         // of the lower layers
+	tight  bool             // the upper layer has little room
+	plain  bool             // layers keep no user.* attributes
+	data   int              // data-only layers: 1 where metacopy is on, 2 always
+	held   map[string]int64 // the sizes of what the data-only layers hold
 }
 
 func (g *gen) one(in int) bool           { return g.IntN(in) == 0 }
 func (g *gen) pick(s ...string) string   { return s[g.IntN(len(s))] }
 func (g *gen) number(n ...uint32) uint32 { return n[g.IntN(len(n))] }
 func (g *gen) names() (a string)         { return g.pick("a", "b", "c", "d") }
-func (g *gen) size() int64               { return int64(g.number(0, 1, 100, 4096, 5000, 20000)) }
 func (g *gen) mode() uint16              { return uint16(g.number(0o644, 0o600, 0o755, 0o444, 0o4755, 0o666)) }
+func (g *gen) size() int64 {
+	if g.tight {
+		return int64(g.number(1, 5000, 12000, 20000))
+	}
+	return int64(g.number(0, 1, 100, 4096, 5000, 20000))
+}
 func (g *gen) directoryMode() (mode uint16) {
 	return uint16(g.number(0o755, 0o755, 0o700, 0o1777, 0o2775))
 }
 
 // scene makes layers and calls.
 func (g *gen) scene() *Scene {
-	s := &Scene{Set: g.pick("default", "default", "redirect", "redirect", "metacopy", "metacopy", "index", "index", "all", "xino", "nofollow", "userxattr", "userxattr", "unmarked")}
+	s := &Scene{Set: g.pick("default", "default", "redirect", "redirect", "metacopy", "metacopy", "index", "index", "all", "xino", "nofollow", "userxattr", "userxattr", "unmarked", "export", "moved")}
 	if g.plain && s.Set == "userxattr" {
 		s.Set = "default"
 	}
@@ -38,7 +49,7 @@ func (g *gen) scene() *Scene {
 		s.User = true
 	case s.Set == "xino":
 		s.Separate = true
-	case s.Set != "index" && s.Set != "all" && g.one(6):
+	case !sets[s.Set].index && g.one(6):
 		s.Nested = true
 	default:
 		s.Separate = g.one(3)
@@ -49,8 +60,21 @@ func (g *gen) scene() *Scene {
 	if s.Nested || s.ReadOnly {
 		n = max(n, 3)
 	}
-	for i := range n {
-		s.Layers = append(s.Layers, g.layer(i, s))
+	if !s.Nested && s.Set != "unmarked" && (g.data == 2 || g.data == 1 && sets[s.Set].metacopy) && g.one(3) {
+		s.Data = 1 + g.IntN(2)
+		if s.User { // which of two layers serves is up to what the mounter may search
+			s.Data = 1
+		}
+		n = min(n+s.Data, maxLayers)
+	}
+	s.Volatile = g.one(8)
+	if !s.Nested && !s.ReadOnly && !sets[s.Set].index && g.one(6) {
+		s.Separate, s.Room, g.tight = true, 1+g.IntN(4), true
+	}
+	g.held = map[string]int64{}
+	s.Layers = make([][]File, n)
+	for i := n - 1; i >= 0; i-- {
+		s.Layers[i] = g.layer(i, s)
 	}
 	set := s.Set
 	for mounts := range 1 + g.IntN(3) {
@@ -67,10 +91,16 @@ func (g *gen) scene() *Scene {
 // remount mounts again: the same layers with the same options, or the upper one below a new one.
 func (g *gen) remount(s *Scene, set string) string {
 	st := Step{Remount: "same", Set: set}
-	if !s.ReadOnly && g.one(2) && len(s.Layers) < maxLayers && !s.Nested {
+	if s.Volatile && !g.one(4) {
+		st.Remount = "clean"
+	}
+	if !s.ReadOnly && g.one(2) && len(s.Layers) < maxLayers && !s.Nested && s.Room == 0 {
 		st.Remount = "down"
 		if set != "userxattr" && !s.User {
 			st.Set = g.pick(set, set, set, "default", "redirect", "metacopy", "nofollow", "follow")
+			if s.Data > 0 && g.data == 1 {
+				st.Set = set
+			}
 		}
 	}
 	s.Steps = append(s.Steps, st)
@@ -79,7 +109,7 @@ func (g *gen) remount(s *Scene, set string) string {
 
 // layer makes the files of one layer.
 func (g *gen) layer(n int, s *Scene) []File {
-	var files []File
+	var made []File
 	types := map[string]string{"": "dir"}
 	marked := map[string]bool{}
 	var plain []string
@@ -120,7 +150,24 @@ func (g *gen) layer(n int, s *Scene) []File {
 			}
 		case "file":
 			f.Mode, f.Size = g.mode(), g.size()
-			plain = append(plain, p)
+			if n > 0 {
+				g.files = append(g.files, p)
+			}
+			if plain = append(plain, p); n >= len(s.Layers)-s.Data { // the upper one of two counts
+				g.held["/"+p] = f.Size
+			}
+			if s.Data > 0 && n > 0 && n < len(s.Layers)-s.Data && g.one(2) {
+				f.Data = "/" + g.path()
+				if held := slices.Sorted(maps.Keys(g.held)); len(held) > 0 && !g.one(8) {
+					f.Data = held[g.IntN(len(held))]
+				}
+				if size, ok := g.held[f.Data]; ok {
+					f.Size = size
+				}
+				if g.userns {
+					f.Mode |= 0o444
+				}
+			}
 		case "xwhiteout":
 			if g.userns { // for the mounter to read the mark
 				f.Mode = 0o444
@@ -133,14 +180,20 @@ func (g *gen) layer(n int, s *Scene) []File {
 			if len(plain) == 0 {
 				return false
 			}
-			f.Target = plain[g.IntN(len(plain))]
+			if f.Target = plain[g.IntN(len(plain))]; n >= len(s.Layers)-s.Data {
+				g.held["/"+p] = g.held["/"+f.Target]
+			}
 		}
 		f.Xattr = !g.plain && (typ == "dir" || typ == "file") && g.one(6)
 		types[p] = typ
-		files = append(files, f)
+		made = append(made, f)
 		return true
 	}
-	for range 4 + g.IntN(10) {
+	files := 4 + g.IntN(10)
+	if g.tight && n == 0 {
+		files = g.IntN(3)
+	}
+	for range files {
 		p := g.names()
 		for g.one(2) && len(p) < 6 {
 			p += "/" + g.names()
@@ -148,7 +201,7 @@ func (g *gen) layer(n int, s *Scene) []File {
 		typ := g.pick("dir", "dir", "dir", "dir", "file", "file", "file", "file", "file", "hard", "hard", "link", "fifo", "null", "whiteout", "whiteout", "xwhiteout", "xwhiteout")
 		add(p, typ)
 	}
-	return files
+	return made
 }
 
 // path writes one of a few names, so that calls meet.
@@ -169,6 +222,9 @@ func (g *gen) call() string {
 		return g.number(0, 1000, 1001, 5000)
 	}
 	p := g.path()
+	if g.tight && g.one(2) && len(g.files) > 0 {
+		p = g.files[g.IntN(len(g.files))]
+	}
 	mode := func() string { return g.pick("0755", "0700", "0644", "0600", "04755", "02775") }
 	switch g.IntN(24) {
 	case 0, 1:

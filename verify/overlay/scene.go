@@ -20,13 +20,15 @@ type File struct {
 	Size   int64  `json:",omitempty"`
 	Target string `json:",omitempty"` // of a link, or the other name of a hard one
 	Opaque string `json:",omitempty"` // y or x
+	Data   string `json:",omitempty"` // a file with attributes only, whose data is at this path of the data-only layers
 	Xattr  bool   `json:",omitempty"` // it has user.x
 }
 
 // Step is a call or, without one, a new mount.
 type Step struct {
 	Call string `json:",omitempty"`
-	// Remount: same mounts the same layers again; down makes the upper layer the top one of the lower ones.
+	// Remount: same mounts the same layers again, clean after what volatile has left was removed; down makes the upper layer the top
+	// one of the lower ones.
 	Remount string `json:",omitempty"`
 	Set     string `json:",omitempty"` // the options of the new mount
 }
@@ -38,14 +40,17 @@ type Scene struct {
 	Nested   bool     `json:",omitempty"` // the lower layers are an overlay themselves
 	ReadOnly bool     `json:",omitempty"` // there is no upper layer
 	User     bool     `json:",omitempty"` // mounted in a user namespace
+	Volatile bool     `json:",omitempty"`
+	Data     int      `json:",omitempty"` // how many of the layers, from below, hold data only
+	Room     int      `json:",omitempty"` // how many pages less one the upper layer's filesystem has left
 	Layers   [][]File // the upper one first
 	Steps    []Step
 }
 
 // options of a mount.
 type options struct {
-	redirect, nofollow, metacopy, index, xino, userxattr bool
-	text                                                 string
+	redirect, nofollow, metacopy, index, xino, userxattr, export bool
+	text                                                         string
 }
 
 // sets are the options that are mounted with, by name.
@@ -56,6 +61,8 @@ var sets = map[string]options{
 	"nofollow":  {nofollow: true, text: "redirect_dir=nofollow"},
 	"metacopy":  {redirect: true, metacopy: true, text: "metacopy=on,redirect_dir=on"},
 	"index":     {index: true, text: "index=on"},
+	"export":    {index: true, export: true, text: "nfs_export=on"},
+	"moved":     {redirect: true, index: true, export: true, text: "redirect_dir=on,nfs_export=on"},
 	"all":       {redirect: true, metacopy: true, index: true, text: "metacopy=on,redirect_dir=on,index=on"},
 	"xino":      {xino: true, text: "xino=on"},
 	"unmarked":  {nofollow: true},
@@ -69,7 +76,8 @@ func (s *Scene) Text() string {
 	for _, w := range []struct {
 		on   bool
 		text string
-	}{{s.Separate, "layers on filesystems of their own"}, {s.Nested, "the lower layers an overlay themselves"}, {s.ReadOnly, "no upper layer"}, {s.User, "in a user namespace"}} {
+	}{{s.Separate, "layers on filesystems of their own"}, {s.Nested, "the lower layers an overlay themselves"}, {s.ReadOnly, "no upper layer"}, {s.User, "in a user namespace"},
+		{s.Volatile, "volatile"}, {s.Data > 0, fmt.Sprintf("%d layers of data only", s.Data)}, {s.Room > 0, fmt.Sprintf("%d pages left", s.Room-1)}} {
 		if w.on {
 			fmt.Fprintf(&b, ", %s", w.text)
 		}
@@ -91,6 +99,9 @@ func (s *Scene) Text() string {
 			}
 			if f.Target != "" {
 				fmt.Fprintf(&b, " -> %s", f.Target)
+			}
+			if f.Data != "" {
+				fmt.Fprintf(&b, " data in %s", f.Data)
 			}
 			if f.Opaque != "" {
 				fmt.Fprintf(&b, " opaque=%s", f.Opaque)
@@ -143,8 +154,11 @@ func ParseScene(text []byte) (*Scene, error) {
 	if len(s.Layers) < 2 || len(s.Layers) > maxLayers {
 		return nil, fmt.Errorf("a scene has 2 to %d layers, this one %d", maxLayers, len(s.Layers))
 	}
+	if s.Data < 0 || len(s.Layers)-s.Data < 2 {
+		return nil, fmt.Errorf("of %d layers %d are said to hold data only", len(s.Layers), s.Data)
+	}
 	for _, st := range append([]Step{{Set: s.Set, Remount: "same"}}, s.Steps...) {
-		if _, ok := sets[st.Set]; st.Call == "" && (!ok || st.Remount != "same" && st.Remount != "down") {
+		if _, ok := sets[st.Set]; st.Call == "" && (!ok || st.Remount != "same" && st.Remount != "clean" && st.Remount != "down") {
 			return nil, fmt.Errorf("a scene has no mount %q %q", st.Remount, st.Set)
 		}
 	}

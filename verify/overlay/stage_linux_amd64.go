@@ -165,7 +165,10 @@ func (b *batch) file(base string, layer int, f *File, mounter uintptr, userxattr
 		b.must(what, unix.SYS_MKDIR, at, 0o700)
 	case "file", "xwhiteout":
 		fd := b.must(what, unix.SYS_OPEN, at, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY, 0o600)
-		if f.Size > 0 {
+		switch {
+		case f.Data != "":
+			b.bind(b.must(what, unix.SYS_FTRUNCATE, 0, uintptr(f.Size)), 0, fd)
+		case f.Size > 0:
 			b.bind(b.must(what, unix.SYS_WRITE, 0, b.Put(pattern(layer, f.Path, f.Size)), uintptr(f.Size)), 0, fd)
 		}
 		b.bind(b.Add(unix.SYS_CLOSE, 0), 0, fd)
@@ -192,6 +195,10 @@ func (b *batch) file(base string, layer int, f *File, mounter uintptr, userxattr
 	}
 	if f.Type == "xwhiteout" {
 		b.must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"whiteout"), b.Put("y"), 1, 0)
+	}
+	if f.Data != "" {
+		b.must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"metacopy"), b.Put(""), 0, 0)
+		b.must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"redirect"), b.Put(f.Data), uintptr(len(f.Data)), 0)
 	}
 	if f.Opaque != "" {
 		b.must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"opaque"), b.Put(f.Opaque), 1, 0)
@@ -223,7 +230,11 @@ func (s *stage) build(sc *Scene) error {
 		p := fmt.Sprintf("/w/s%d", i)
 		b.must(p, unix.SYS_MKDIR, b.Put(p), 0o755)
 		if sc.Separate {
-			b.must(p, unix.SYS_MOUNT, b.Put("l"), b.Put(p), b.Put("tmpfs"), 0, b.Put("mode=755,size=16m"))
+			size := "mode=755,size=16m"
+			if i == 0 && sc.Room > 0 {
+				size = fmt.Sprintf("mode=755,size=%d", sc.upperPages()*pageSize)
+			}
+			b.must(p, unix.SYS_MOUNT, b.Put("l"), b.Put(p), b.Put("tmpfs"), 0, b.Put(size))
 		}
 		for _, sub := range []string{"/l", "/k"} {
 			b.must(p, unix.SYS_MKDIR, b.Put(p+sub), 0o755)
@@ -281,6 +292,10 @@ func (s *stage) mount(sc *Scene, to *mounting, first bool) (story.Errno, error) 
 	if !first {
 		b.must("umount", unix.SYS_UMOUNT2, b.Put("/w/m"), 0)
 	}
+	if to.clean {
+		b.must("rmdir", unix.SYS_UNLINK, b.Put(fmt.Sprintf("/w/s%d/k/work/incompat/volatile/dirty", to.upper)))
+		b.must("rmdir", unix.SYS_RMDIR, b.Put(fmt.Sprintf("/w/s%d/k/work/incompat/volatile", to.upper)))
+	}
 	var lower []string
 	for _, l := range to.lower {
 		lower = append(lower, fmt.Sprintf("/w/s%d/l", l))
@@ -292,6 +307,12 @@ func (s *stage) mount(sc *Scene, to *mounting, first bool) (story.Errno, error) 
 		lower = []string{"/w/n"}
 	}
 	data := "lowerdir=" + strings.Join(lower, ":")
+	for _, l := range to.data {
+		data += fmt.Sprintf("::/w/s%d/l", l)
+	}
+	if sc.Volatile {
+		data += ",volatile"
+	}
 	if to.upper >= 0 {
 		data += fmt.Sprintf(",upperdir=/w/s%d/l,workdir=/w/s%d/k", to.upper, to.upper)
 	}

@@ -87,8 +87,8 @@ func (m *machine) predict(s *Scene, labels map[string]string, ids map[string]int
 	if s.Overlay {
 		up := w.FS.NewSB(world.SB{Type: "tmpfs", Name: "the upper layer", At: at, FlagsAt: at, Contexts: none}, inode(world.TypeDir|0o777, 0, labels["."]))
 		builder := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at, NoNewAt: at}
-		ov := &world.Overlay{Mounter: builder, Upper: w.FS.SB(up).Root, Lower: []world.DentryID{root}, Names: []string{"the lower layer"}, NoXattr: w.Kernel.Has(kernel.OverlayXattrWhiteouts) == kernel.No,
-			Redirect: world.Given(false, at), NFSExport: world.Given(false, at)}
+		ov := (&world.Overlay{Mounter: builder, Upper: w.FS.SB(up).Root, Lower: []world.DentryID{root}, Names: []string{"the lower layer"},
+			Redirect: world.Given(false, at), NFSExport: world.Given(false, at)}).Under(w.Kernel)
 		id = overlay.Merger{}.NewOverlay(w.FS, world.SB{Name: "the scene", Overlay: ov, At: at, FlagsAt: at, Contexts: contexts})
 		root = w.FS.SB(id).Root
 	}
