@@ -68,7 +68,7 @@ func accept4(c *check.Check, call *syscalls.Call) story.Errno {
 
 func setsockopt(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
-	o := vfs.Option{Level: int(int32(a[1].Val)), Name: int(int32(a[2].Val)), Len: int64(int32(a[4].Val)), Null: a[3].Fault, Lost: !a[3].Fault && len(a[3].Fields) == 0}
+	o := vfs.Option{Level: int(int32(a[1].Val)), Name: int(int32(a[2].Val)), Len: int64(int32(a[4].Val)), Null: isNull(&a[3]), Bad: a[3].Fault && a[3].Val != 0, Lost: !a[3].Fault && len(a[3].Fields) == 0}
 	if len(a[3].Fields) > 0 {
 		f := a[3].Fields[0]
 		o.Val, o.Str, o.Text = int64(f.Val), f.Str, f.Text

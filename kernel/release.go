@@ -136,6 +136,10 @@ const (
 	BindToDeviceOnce
 	// ReceiveMarkFree: SO_RCVMARK asks for no capability any more.
 	ReceiveMarkFree
+	// ReuseportInet: SO_REUSEPORT is for sockets of IPv4 and IPv6 alone.
+	ReuseportInet
+	// ScmReceivers: SO_PASSCRED and SO_PASSSEC are for UNIX, netlink and Bluetooth sockets alone (sk_may_scm_recv).
+	ScmReceivers
 	// SetfcapMapsRoot: a uid_map that holds the parent's uid 0 needs CAP_SETFCAP (verify_root_map).
 	SetfcapMapsRoot
 	// OverlayParsesLayers: overlayfs looks its layers up while it reads its options, before the capability is asked for.
@@ -307,6 +311,8 @@ var changes = [numChanges]struct {
 	ThreadPidfd:            {in: [2]int{6, 9}},
 	BindToDeviceOnce:       {in: [2]int{5, 7}},
 	ReceiveMarkFree:        {in: [2]int{6, 17}, maybe: [2]int{6, 1}, seen: [][3]int{{6, 1, 192}, {6, 12, 117}}},
+	ReuseportInet:          {in: [2]int{6, 13}, maybe: [2]int{5, 4}, seen: [][3]int{{6, 1, 192}, {6, 12, 117}}},
+	ScmReceivers:           {in: [2]int{6, 16}},
 	SyslogStrict:           {in: [2]int{6, 18}, maybe: [2]int{6, 8}, seen: [][3]int{{6, 12, 117}}},
 	SetfcapMapsRoot:        {in: [2]int{5, 12}, maybe: [2]int{4, 9}},
 	OverlayParsesLayers:    {in: [2]int{6, 5}},

@@ -71,8 +71,8 @@ var (
 	})
 	SocketOption = define(Info{
 		ID: "OTH229", Gate: Other, Title: "the option itself", Denies: "the socket has no option {1} at level {0}", Unknowns: "the model does not know what option {1} at level {0} answers",
-		Facts: []FactInfo{{"level", KindInt}, {"option", KindInt}}, Function: "do_sock_setsockopt", Errno: "ENOPROTOOPT, EINVAL, EDOM and others", Releases: "all", Man: "socket(7)",
-		Long:  "Options that ask for a capability are modelled, and the common ones that ask for nothing.",
+		Facts: []FactInfo{{"level", KindInt}, {"option", KindInt}}, Function: "do_sock_setsockopt", Errno: "ENOPROTOOPT, EOPNOTSUPP, EINVAL and others", Releases: "SO_REUSEPORT for IPv4 and IPv6 alone since Linux 6.13, SO_PASSCRED for UNIX and netlink alone since Linux 6.16", Man: "socket(7)",
+		Long:  "The common options of sockets, IP, IPv6, TCP, UDP and netlink are modelled: the length of the value, its range, the kinds of sockets that have the option, the capability. Interfaces, groups, filters, names of algorithms and policies are not.",
 		Repro: "python3 -c 'import socket; socket.socket().setsockopt(1, 9999, 1)'",
 	})
 	NetCapability = define(Info{

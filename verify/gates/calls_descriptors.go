@@ -136,10 +136,24 @@ var moreSocketCalls = family{
 		return fmt.Sprintf("accept4(%s, NULL, NULL, %s)", g.socket(t), pick(g, "0", "1"))
 	}},
 	"listen": {1, func(g *gen, t *Task) string { return fmt.Sprintf("listen(%s, 5)", g.socket(t)) }},
-	"setsockopt": {4, func(g *gen, t *Task) string {
-		return fmt.Sprintf("setsockopt(%s, %s)", g.socket(t), pick(g, "SOL_SOCKET, SO_REUSEADDR, [1], 4", "SOL_SOCKET, SO_REUSEADDR, [1], 3", "SOL_SOCKET, SO_TYPE, [1], 4", "SOL_SOCKET, SO_MARK, [1], 4", "SOL_SOCKET, SO_MARK, [1], 4", "SOL_SOCKET, SO_PRIORITY, [7], 4", "SOL_SOCKET, SO_DEBUG, [1], 4",
-			"SOL_SOCKET, SO_SNDBUFFORCE, [100000], 4", "SOL_SOCKET, SO_RCVBUFFORCE, [100000], 4", "SOL_SOCKET, SO_REUSEADDR, NULL, 4", "SOL_SOCKET, SO_REUSEADDR, [1], -1", "SOL_SOCKET, SO_BINDTODEVICE, \"lo\", 3"))
+	"setsockopt": {8, func(g *gen, t *Task) string {
+		return fmt.Sprintf("setsockopt(%s, %s)", g.socket(t), pick(g, g.socketOption(), g.socketOption(), g.socketOption(), "SOL_SOCKET, SO_REUSEADDR, [1], 4", "SOL_SOCKET, SO_TYPE, [1], 4", "SOL_SOCKET, SO_MARK, [1], 4", "SOL_SOCKET, SO_MARK, [1], 4", "SOL_SOCKET, SO_PRIORITY, [7], 4",
+			"SOL_SOCKET, SO_DEBUG, [1], 4", "SOL_SOCKET, SO_SNDBUFFORCE, [100000], 4", "SOL_SOCKET, SO_RCVBUFFORCE, [100000], 4", "SOL_SOCKET, SO_BINDTODEVICE, \"lo\", 3", "SOL_SOCKET, SO_BINDTOIFINDEX, [1], 4",
+			"SOL_IP, IP_TRANSPARENT, [1], 4", "SOL_IPV6, IPV6_TRANSPARENT, [1], 4", "SOL_IPV6, IPV6_HOPOPTS, NULL, 0", "SOL_TCP, TCP_REPAIR, [0], 4", "SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, [1], 4"))
 	}},
+	"getsockopt": {1, func(g *gen, t *Task) string {
+		return fmt.Sprintf("getsockopt(%s, %s, NULL, NULL)", g.socket(t), pick(g, "SOL_SOCKET, SO_TYPE", "SOL_SOCKET, SO_ERROR", "SOL_SOCKET, SO_PEERCRED", "SOL_SOCKET, 999"))
+	}},
+}
+
+// socketOption is an option that asks for no capability, with a value at the edges of those that it takes.
+func (g *gen) socketOption() string {
+	option := pick(g, "SOL_SOCKET, SO_LINGER", "SOL_SOCKET, SO_KEEPALIVE", "SOL_SOCKET, SO_ZEROCOPY", "SOL_SOCKET, SO_PASSCRED", "SOL_SOCKET, SO_REUSEPORT", "SOL_SOCKET, SO_PEERCRED", "SOL_SOCKET, SO_BUF_LOCK", "SOL_SOCKET, SO_TIMESTAMP", "SOL_SOCKET, 999",
+		"SOL_IP, IP_TTL", "SOL_IP, IP_TOS", "SOL_IP, IP_HDRINCL", "SOL_IP, IP_MULTICAST_TTL", "SOL_IP, IP_MULTICAST_ALL", "SOL_IP, IP_MTU_DISCOVER", "SOL_IP, IP_MINTTL", "SOL_IP, IP_FREEBIND", "SOL_IP, IP_RECVFRAGSIZE", "SOL_IP, IP_MTU",
+		"SOL_IPV6, IPV6_V6ONLY", "SOL_IPV6, IPV6_UNICAST_HOPS", "SOL_IPV6, IPV6_MULTICAST_HOPS", "SOL_IPV6, IPV6_TCLASS", "SOL_IPV6, IPV6_MTU", "SOL_IPV6, IPV6_DONTFRAG", "SOL_IPV6, IPV6_RECVPKTINFO", "SOL_IPV6, IPV6_MTU_DISCOVER",
+		"SOL_TCP, TCP_NODELAY", "SOL_TCP, TCP_MAXSEG", "SOL_TCP, TCP_KEEPIDLE", "SOL_TCP, TCP_KEEPCNT", "SOL_TCP, TCP_SYNCNT", "SOL_TCP, TCP_USER_TIMEOUT", "SOL_TCP, TCP_FASTOPEN", "SOL_TCP, TCP_THIN_DUPACK", "SOL_TCP, TCP_SAVE_SYN", "SOL_TCP, TCP_INFO",
+		"SOL_UDP, UDP_CORK", "SOL_UDP, UDP_SEGMENT", "SOL_NETLINK, NETLINK_EXT_ACK")
+	return option + ", " + pick(g, "[1], 4", "[1], 4", "[0], 4", "[-1], 4", "[2], 4", "[6], 4", "[87], 4", "[88], 4", "[127], 4", "[128], 4", "[255], 4", "[256], 4", "[1279], 4", "[1280], 4", "[32767], 4", "[32768], 4", "[65536], 4", "[1], 8", "[255], 1", "[1], 3", "[1], 0", "NULL, 4", "NULL, 0", "0x10, 4", "[1], -1")
 }
 
 // socket is a descriptor of a socket, or another one.
