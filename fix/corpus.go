@@ -27,7 +27,7 @@ func Corpus(w *world.World, call *syscalls.Call) []*syscalls.Call {
 		}
 	}
 	for i := 1; i < min(len(w.Mounts), maxMountProbes); i++ {
-		if m := &w.Mounts[i]; m.Point != "" && w.FS.I(m.Root).Is(world.TypeDir) {
+		if m := &w.Mounts[i]; m.Point != "" && m.NS == w.Task.MountNS && w.FS.I(m.Root).Is(world.TypeDir) {
 			objects = append(objects, path.Join(m.Point, "probe"))
 		}
 	}

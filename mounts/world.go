@@ -11,6 +11,9 @@ import (
 func FromWorld(w *world.World) *Machine {
 	var tables []live.MountTable
 	for ns := range w.MountNS {
+		if w.MountNS[ns].Alone {
+			continue
+		}
 		t := live.MountTable{Command: fmt.Sprintf("mount namespace %d, %s", ns, w.MountNS[ns].Name)}
 		for i := 1; i < len(w.Mounts); i++ {
 			m := &w.Mounts[i]

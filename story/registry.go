@@ -112,8 +112,8 @@ var registry = []Info{
 		Repro: "a call of openat2 with resolve=RESOLVE_NO_SYMLINKS on /proc/self/root",
 	},
 	SymlinkMagic: {
-		ID: "LKP014", Gate: Lookup, Title: "a magic link of /proc jumps without a lookup", Denies: "{obj} is a magic link and the call asked for none to be followed", Unknowns: "where the magic link {obj} leads is not known",
-		Function: "nd_jump_link", Errno: "ELOOP", Releases: "RESOLVE_NO_MAGICLINKS since Linux 5.6", Man: "openat2(2)",
+		ID: "LKP014", Gate: Lookup, Title: "a magic link of /proc jumps without a lookup", Denies: "{obj} is a magic link, and the call asked for none to be followed or it leads nowhere", Unknowns: "where the magic link {obj} leads is not known",
+		Function: "nd_jump_link, proc_pid_get_link", Errno: "ELOOP, ENOENT for the program of a kernel thread", Releases: "RESOLVE_NO_MAGICLINKS since Linux 5.6", Man: "openat2(2)",
 		Long:  "Links such as /proc/PID/fd/N or /proc/PID/root jump to their object without looking at the directories above it; the kernel asks for ptrace access to the process instead.",
 		Repro: "a call of openat2 with resolve=RESOLVE_NO_MAGICLINKS on /proc/self/exe",
 	},

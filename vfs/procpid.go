@@ -119,11 +119,37 @@ func (Hooks) MagicLink(c *check.Check, link world.Path) (to world.Path, ok, cert
 		}
 		return to, false, true, 0
 	}
-	if e := MayAccess(c, who, AccessMode{FSIDs: true, Errno: story.EACCES}); e != 0 || dir != "ns" || who.Process == nil {
+	if e := MayAccess(c, who, AccessMode{FSIDs: true, Errno: story.EACCES}); e != 0 || who.Process == nil {
 		return to, false, true, e
 	}
-	to, ok = namespaceFile(c, who, name)
+	if e := noProgram(c, who, link, name); e != 0 {
+		return to, false, true, e
+	}
+	switch dir {
+	case "ns":
+		to, ok = namespaceFile(c, who, name)
+	case "fd":
+		to, ok = leads(c, who.Process, link, "fd/"+name)
+	default:
+		to, ok = leads(c, who.Process, link, name)
+	}
 	return to, ok, true, 0
+}
+
+// leads is where a link of another process jumps, what it is not known of too.
+func leads(c *check.Check, p *world.Process, link world.Path, name string) (to world.Path, ok bool) {
+	at, ok := p.Place(name)
+	if ok && !at.At.Known() {
+		s := story.Step{Code: story.SymlinkMagic, Errno: story.ENOENT, Op: story.OpFollow, Obj: link.Ref(), Fact: [3]story.Origin{at.At}}
+		c.Unknown(s)
+		const target = "(target)"
+		d := c.W.FS.Known(link.Dentry, target)
+		if d == 0 {
+			d = c.W.FS.AddPhantom(link.Dentry, target, at.At)
+		}
+		return world.Path{Mount: link.Mount, Dentry: d}, true
+	}
+	return at.Path, ok
 }
 
 // namespaceFile is ns_get_path: the file of nsfs that stands for a namespace of a process.
@@ -186,7 +212,18 @@ func readMagic(c *check.Check, p world.Path) story.Errno {
 		}
 		return 0
 	}
-	return MayAccess(c, who, AccessMode{FSIDs: true, Errno: story.EACCES})
+	if e := MayAccess(c, who, AccessMode{FSIDs: true, Errno: story.EACCES}); e != 0 || who.Process == nil {
+		return e
+	}
+	return noProgram(c, who, p, fs.D(p.Dentry).Name)
+}
+
+// noProgram is proc_exe_link of a kernel thread.
+func noProgram(c *check.Check, p Process, link world.Path, name string) story.Errno {
+	if !p.Process.Kernel || name != "exe" {
+		return 0
+	}
+	return c.Refuse(story.Step{Code: story.SymlinkMagic, Errno: story.ENOENT, Op: story.OpFollow, Obj: link.Ref()})
 }
 
 // statHidden is pid_getattr: with hidepid=2 a directory that is not shown is not told of either.

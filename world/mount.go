@@ -105,6 +105,7 @@ type MountNS struct {
 	Owner     UserNSID
 	Root      MountID
 	Name      string
+	Alone     bool         // it is another process's, of which files can be reached: what its mounts propagate to is left out
 	Anonymous bool         // it holds a detached tree of open_tree or fsmount
 	From      uint8        // of an anonymous one: the namespace in which it was made
 	LocksAt   story.Origin // unknown: which of its mounts are locked is not known; nobody asks in one of the initial user namespace

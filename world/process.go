@@ -25,7 +25,25 @@ type Process struct {
 	NS         [NumNSKinds]NamespaceID
 	Context    Fact[string] // of SELinux
 	Undomained bool         // it is known to be under no ruleset of Landlock
+	Places     []Place      // where its links in /proc lead, as far as somebody has looked
 	At         story.Origin // unknown: whether there is such a process, and whose it is, is not known
+}
+
+// Place is where a link of /proc/PID leads: root, cwd, exe, fd/N.
+type Place struct {
+	Link string
+	Path Path
+	At   story.Origin // unknown: why the Path is not known
+}
+
+// Place returns where a link of the process leads.
+func (p *Process) Place(link string) (Place, bool) {
+	for _, at := range p.Places {
+		if at.Link == link {
+			return at, true
+		}
+	}
+	return Place{}, false
 }
 
 // ThreadGroup returns the pid of the process that this is, or is a thread of.

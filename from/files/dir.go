@@ -168,10 +168,10 @@ func Inode(w *world.World, fd int, name string) (world.Inode, *unix.Statx_t, err
 	case world.TypeLink:
 		buf := make([]byte, 4096)
 		n, err := unix.Readlinkat(fd, "", buf)
-		if err != nil {
+		if err != nil && err != unix.ENOENT { // proc_exe_link: a thread of the kernel has the link all the same
 			return world.Inode{}, nil, err
 		}
-		ino.Link = string(buf[:n])
+		ino.Link = string(buf[:max(n, 0)])
 		ino.Known |= world.KnownACL
 	case world.TypeChar:
 		ino.Whited = st.Rdev_major == 0 && st.Rdev_minor == 0

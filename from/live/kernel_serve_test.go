@@ -217,6 +217,7 @@ type server struct {
 	t      *testing.T
 	pid    int // as the test sees it
 	judge  *explain.Judge
+	read   *world.World // that it judges by
 	policy func() (*world.Policy, error)
 	whole  bool     // other processes are read too
 	open   []string // reasons for which a prediction may be undetermined
@@ -298,6 +299,7 @@ func (s *server) predict(call string) string {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		s.read = w
 		if s.judge, err = explain.Bind(w, nil); err != nil {
 			s.t.Fatal(err)
 		}

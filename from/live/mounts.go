@@ -40,19 +40,27 @@ var remote = []string{"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "fuse", "
 
 // mounts makes the mount namespace.
 func (b *builder) mounts() error {
-	v := b.p.view
-	b.r = &reader{w: b.World, v: v, users: b.p.users, pid: b.p.pid, st: &b.p.st, proc: b.p.dir, open: map[*shown]int{}, bared: map[*shown]int{}, cover: map[world.DentryID]world.DentryID{}, exes: b.p.exes, allExes: b.p.allExes}
+	own := &space{nsFact: b.p.mnt, pid: b.p.pid, dir: b.p.dir, view: b.p.view}
+	b.r = &reader{w: b.World, users: b.p.users, st: &b.p.st, open: map[*shown]int{}, bared: map[*shown]int{}, cover: map[world.DentryID]world.DentryID{}, exes: b.p.exes, allExes: b.p.allExes}
 	b.p.readers = append(b.p.readers, b.r)
-	b.supers, b.byID, b.foreign = map[device]*superblock{}, make(map[int]*shown, len(v.table)), map[device]world.SBID{}
+	b.supers, b.byID, b.foreign = map[device]*superblock{}, make(map[int]*shown, len(own.view.table)), map[device]world.SBID{}
 	owner := world.UserNSID(b.p.mnt.owner)
 	b.MountNS = []world.MountNS{{Name: "its mount namespace", Owner: owner}, {Name: "no mount namespace of the process"}}
 	if owner != 0 {
 		b.MountNS[0].LocksAt = b.Miss("which mounts of the process's namespace are locked is shown nowhere", "")
 	}
+	b.spread(own)
+	b.otherSpaces()
+	return nil
+}
+
+// spread puts the mounts of a namespace into the world.
+func (b *builder) spread(in *space) {
+	v := in.view
 	kids := make(map[int][]*shown, len(v.table))
 	all := make([]shown, len(v.table))
 	for i := range v.table {
-		all[i] = shown{mountLine: &v.table[i]}
+		all[i] = shown{mountLine: &v.table[i], in: in}
 		b.byID[v.table[i].id] = &all[i]
 	}
 	var roots []*shown
@@ -65,13 +73,13 @@ func (b *builder) mounts() error {
 		}
 	}
 	if len(roots) == 0 || roots[0].point != "/" {
-		roots = append([]*shown{b.rootless()}, roots...)
+		roots = append([]*shown{b.rootless(in)}, roots...)
 	}
-	b.maps(all)
+	b.maps(in, all)
 	for i := range all {
 		b.show(&all[i])
 	}
-	b.MountNS[0].Root = b.attach(world.Path{}, roots[0])
+	b.MountNS[in.ns].Root = b.attach(world.Path{}, roots[0])
 	todo := []*shown{roots[0]}
 	for _, m := range roots[1:] { // a process in a chroot, seen without the right to enter its namespace
 		m.parent = roots[0].id
@@ -87,13 +95,12 @@ func (b *builder) mounts() error {
 			todo = append(todo, m)
 		}
 	}
-	return nil
 }
 
 // rootless stands for the mount of a root that the table does not show: it is a directory inside of it.
-func (b *builder) rootless() *shown {
-	m := &shown{mountLine: &mountLine{id: -1, dev: device{^uint32(0), 0}, root: "/", point: "/", fstype: "unknown"}}
-	if id, err := mountID(int(b.p.view.root.Fd())); err == nil {
+func (b *builder) rootless(in *space) *shown {
+	m := &shown{in: in, mountLine: &mountLine{id: -1, dev: device{^uint32(0), 0}, root: "/", point: "/", fstype: "unknown"}}
+	if id, err := mountID(int(in.view.root.Fd())); err == nil {
 		m.id = id
 	}
 	b.byID[m.id] = m
@@ -104,7 +111,7 @@ func (b *builder) rootless() *shown {
 func (b *builder) show(m *shown) {
 	s := b.superOf(m)
 	list := s.src.shows[m.root]
-	if m.idmapped {
+	if m.idmapped || m.in.ns != 0 {
 		list = append(list, m)
 	} else {
 		list = slices.Insert(list, 0, m)
@@ -116,7 +123,7 @@ func (b *builder) mountOrigin(m *shown) story.Origin {
 	if m.line == 0 {
 		return b.Miss("the mount that the process's root lies on is not known", "run as root")
 	}
-	return b.Add(story.Place{File: b.p.view.file, Line: m.line, Col: 1})
+	return b.Add(story.Place{File: m.in.view.file, Line: m.line, Col: 1})
 }
 
 // superOf returns the superblock of a mount and makes it where it is new.
@@ -148,7 +155,7 @@ func (b *builder) superOf(m *shown) *superblock {
 	case "proc", "sysfs", "cgroup", "cgroup2", "mqueue": // SB_I_NOEXEC and SB_I_NODEV
 		sb.Flags |= world.SBNoExec | world.SBNoDev
 	}
-	if owner := b.MountNS[0].Owner; owner != 0 && slices.Contains(userMountable, m.fstype) && !b.p.host[m.dev] {
+	if owner := b.MountNS[m.in.ns].Owner; owner != 0 && slices.Contains(userMountable, m.fstype) && !b.p.host[m.dev] {
 		sb.UserNS = owner
 		sb.At = b.Suppose(fmt.Sprintf("%s was mounted in the user namespace that owns the mount namespace", sb.Name), "")
 		if m.fstype != "devpts" {
@@ -200,9 +207,12 @@ func (b *builder) skeleton(s *superblock, from world.DentryID, rel string) world
 func (b *builder) attach(at world.Path, m *shown) world.MountID {
 	s := b.superOf(m)
 	origin := b.mountOrigin(m)
-	wm := world.Mount{SB: s.id, Root: b.skeleton(s, b.FS.SB(s.id).Root, m.root), Flags: m.flags, Point: m.point, Source: m.source, Origin: origin, Why: origin, Group: m.group, Master: m.master, Unbindable: m.unbindable, Atime: m.atime}
+	wm := world.Mount{NS: m.in.ns, SB: s.id, Root: b.skeleton(s, b.FS.SB(s.id).Root, m.root), Flags: m.flags, Point: m.point, Source: m.source, Origin: origin, Why: origin, Group: m.group, Master: m.master, Unbindable: m.unbindable, Atime: m.atime}
 	if m.line == 0 {
 		wm.Unsure = 0xff
+	}
+	if m.in.ns != 0 {
+		wm.Group, wm.Master = 0, 0
 	}
 	if m.root != "/" {
 		wm.Source += "[" + m.root + "]"
@@ -234,9 +244,9 @@ func (b *builder) idmap(m *shown) world.UserNSID {
 }
 
 // maps asks for the maps of idmapped mounts.
-func (b *builder) maps(all []shown) {
+func (b *builder) maps(in *space, all []shown) {
 	var ns uint64
-	fd, err := unix.Openat(int(b.p.dir.Fd()), "ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(int(in.dir.Fd()), "ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err == nil {
 		ns, _ = mountNSID(fd)
 		unix.Close(fd)

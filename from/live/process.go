@@ -53,6 +53,7 @@ type Process struct {
 	allExes bool       // those of every process
 	tasks   []taskFact // the other tasks that it can name by id
 	more    error      // why there may be others
+	spaces  []*space   // the mount namespaces in which they are
 	readers []*reader
 	layers  []int           // descriptors of overlays' layers
 	host    map[device]bool // filesystems that are mounted in the reader's own mount namespace, which the initial user namespace owns
@@ -150,6 +151,7 @@ func open(pid int, o Options) (p *Process, err error) {
 	p.exes, p.allExes = executed()
 	if p.more = errors.New("they were not read"); !o.Alone {
 		p.tasks, p.more = p.readTasks()
+		p.readSpaces()
 	}
 	p.host = p.users.hostMounts()
 	p.hosts = p.hostTable()
@@ -209,6 +211,9 @@ func (p *Process) Close() {
 	}
 	for _, r := range p.readers {
 		r.close()
+	}
+	for _, s := range p.spaces {
+		s.close()
 	}
 	if p.dir != nil {
 		p.dir.Close()

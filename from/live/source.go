@@ -21,6 +21,7 @@ import (
 // shown is a mount through which files of a superblock can be read.
 type shown struct {
 	*mountLine
+	in     *space // of a layer: none
 	world  world.MountID
 	fd     int            // of a layer; else 0, and the root is opened when it is needed
 	shift  [2]world.IDMap // of an idmapped mount: from the filesystem's ids to those that it shows
@@ -52,11 +53,9 @@ type identity struct {
 // reader is what the sources of one world share.
 type reader struct {
 	w     *world.World
-	v     *view
 	users *userTree
-	pid   int
 	st    *status
-	proc  *os.File // /proc/PID
+	jump  func(s *super, p string) // asked for links of /proc that jump
 	open  map[*shown]int
 	bared map[*shown]int                    // copies without the mounts on them
 	cover map[world.DentryID]world.DentryID // what is mounted on a name
@@ -125,7 +124,7 @@ func (r *reader) mount(m *shown) (int, error) {
 	if m.locked {
 		return -1, errCovered
 	}
-	fd, err := openBelow(int(r.v.root.Fd()), m.point, resolve&^unix.RESOLVE_NO_XDEV)
+	fd, err := openBelow(int(m.in.view.root.Fd()), m.point, resolve&^unix.RESOLVE_NO_XDEV)
 	if err != nil {
 		return -1, err
 	}
@@ -151,7 +150,7 @@ func (r *reader) bare(m *shown) (int, error) {
 	}
 	fd, err := r.mount(m)
 	if err == nil {
-		fd, err = alone(r.proc, fd)
+		fd, err = alone(m.in.dir, fd)
 	}
 	if err != nil {
 		m.whole = true
@@ -417,7 +416,7 @@ func (s *super) place(p string, m *shown) string {
 	if s.private {
 		return strings.TrimSuffix(s.name, "/") + p
 	}
-	return fmt.Sprintf("/proc/%d/root%s%s", s.r.pid, strings.TrimSuffix(m.point, "/"), strings.TrimPrefix(p, strings.TrimSuffix(m.root, "/")))
+	return fmt.Sprintf("/proc/%d/root%s%s", m.in.pid, strings.TrimSuffix(m.point, "/"), strings.TrimPrefix(p, strings.TrimSuffix(m.root, "/")))
 }
 
 // miss says why a file is not known.
@@ -543,5 +542,8 @@ func (s *super) procInode(p string, ino *world.Inode) {
 	case len(parts) == 2 && (parts[1] == "exe" || parts[1] == "cwd" || parts[1] == "root"),
 		len(parts) == 3 && (parts[1] == "fd" || parts[1] == "ns" || parts[1] == "map_files"):
 		ino.Magic, ino.Link = true, ""
+		if s.r.jump != nil {
+			s.r.jump(s, p)
+		}
 	}
 }

@@ -178,11 +178,16 @@ func (v *view) read(dir *os.File, name string) error {
 
 func readLinks(proc *os.File, names []string) map[string]string {
 	out := map[string]string{}
-	buf := make([]byte, 4096)
 	for _, n := range names {
-		if k, err := unix.Readlinkat(int(proc.Fd()), n, buf); err == nil {
-			out[n] = string(buf[:k])
+		if text, err := readLinkAt(int(proc.Fd()), n); err == nil {
+			out[n] = text
 		}
 	}
 	return out
+}
+
+func readLinkAt(dir int, name string) (string, error) {
+	buf := make([]byte, 4096)
+	n, err := unix.Readlinkat(dir, name, buf)
+	return string(buf[:max(n, 0)]), err
 }

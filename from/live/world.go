@@ -197,17 +197,28 @@ func (b *builder) place(link string) (world.Path, error) {
 		return world.Path{}, b.p.fail("read its "+link, err)
 	}
 	defer unix.Close(fd)
-	id, err := mountID(fd)
-	if err != nil {
-		return world.Path{}, err
-	}
 	text, ok := b.p.view.links[link]
 	if !ok {
 		return world.Path{}, b.p.fail("read its "+link, unix.EACCES)
 	}
+	return b.leads(fd, text, link, true)
+}
+
+// leads finds a descriptor in the world, and says what the link was that has led to it. What no mount of the world shows is added with more.
+func (b *builder) leads(fd int, text, link string, more bool) (world.Path, error) {
+	id, err := mountID(fd)
+	if err != nil {
+		return world.Path{}, err
+	}
+	elsewhere := func() (world.Path, error) {
+		if !more {
+			return world.Path{}, fmt.Errorf("it is %q", text)
+		}
+		return b.elsewhere(fd, text)
+	}
 	m := b.byID[id]
 	if m == nil || !strings.HasPrefix(text, "/") {
-		return b.elsewhere(fd, text)
+		return elsewhere()
 	}
 	at, found := b.within(m, text)
 	if found && b.same(at.Dentry, fd) {
@@ -228,7 +239,7 @@ func (b *builder) place(link string) (world.Path, error) {
 			return world.Path{Mount: at.Mount, Dentry: b.FS.AddUnnamed(at.Dentry, base(name), ino)}, nil
 		}
 	}
-	return b.elsewhere(fd, text)
+	return elsewhere()
 }
 
 func parent(p string) string {
@@ -353,6 +364,7 @@ func (b *builder) rest() {
 	}
 	b.Manager = world.Given(b.p.manager(), b.file("cgroup"))
 	b.processes()
+	b.r.jump = b.jump
 	if b.p.st.tracer != 0 {
 		b.Findings = append(b.Findings, story.Finding{Severity: "note", Text: fmt.Sprintf("process %d traces it and may change its calls", b.p.st.tracer)})
 	}
