@@ -143,7 +143,8 @@ type Carried struct{ Path, To world.Path }
 type Opened struct {
 	Path  world.Path
 	Name  string
-	Mode  uint16
+	Mode  uint16         // before the umask
+	Vague bool           // whether it has setgid is not known
 	Flags uint64         // open's
 	Link  world.DentryID // what the new name is a link of
 	Stays bool           // the file is made before open(2) may be refused

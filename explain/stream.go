@@ -306,7 +306,7 @@ func (j *Judge) create(o check.Opened, call *syscalls.Call) world.DentryID {
 		o.Mode &^= t.Umask.V
 	}
 	uid, gid, mode, sure := vfs.NewOwner(&j.c, o.Path, o.Mode)
-	ino := j.inode(uid, gid, mode, sure)
+	ino := j.inode(uid, gid, mode, sure && !o.Vague)
 	if j.c.NewLabel != "" {
 		ino.Context, ino.Known = j.c.NewLabel, ino.Known|world.KnownContext
 	}

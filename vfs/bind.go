@@ -275,7 +275,7 @@ func (a *Address) bindUnix(c *check.Check, s *world.Socket) story.Errno {
 	if s.Bound {
 		return alreadyBound(c) // the name is removed again
 	}
-	return e.made(c, world.TypeSock|0o777)
+	return e.made(c, world.TypeSock|0o777, true)
 }
 
 // unixAddress is unix_validate_addr.

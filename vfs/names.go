@@ -106,7 +106,7 @@ func mayCreate(c *check.Check, dir world.Path) story.Errno {
 }
 
 // made is what follows where every check has passed: overlayfs copies the directory up, and the name is there.
-func (e *entry) made(c *check.Check, mode uint16) story.Errno {
+func (e *entry) made(c *check.Check, mode uint16, sure bool) story.Errno {
 	if ops := c.Ops[c.W.FS.I(e.dir.Dentry).SB]; ops != nil {
 		if err := ops.Create(c, e.dir, e.name); err != 0 {
 			return err
@@ -124,7 +124,7 @@ func (e *entry) made(c *check.Check, mode uint16) story.Errno {
 			}
 		}
 	}
-	c.Opened = check.Opened{Path: e.dir, Name: e.name, Mode: mode}
+	c.Opened = check.Opened{Path: e.dir, Name: e.name, Mode: mode, Vague: !sure}
 	e.effect(c, "created")
 	return 0
 }
@@ -155,10 +155,11 @@ func Mkdir(c *check.Check, t Target, mode uint64) story.Errno {
 	if err := operation(c, e.dir, opMkdir, story.EPERM); err != 0 {
 		return err
 	}
+	stripSetgid(c, e.dir, uint16(mode&0o7777))
 	if err := c.LSM.InodeMkdir(c, e.dir, e.name); err != 0 {
 		return err
 	}
-	return e.made(c, world.TypeDir|uint16(mode&0o1777))
+	return e.made(c, world.TypeDir|uint16(mode&0o1777), true)
 }
 
 // Mknod is do_mknodat and vfs_mknod.
@@ -196,6 +197,7 @@ func Mknod(c *check.Check, t Target, mode, dev uint64) story.Errno {
 	if err := operation(c, e.dir, op, refused); err != 0 {
 		return err
 	}
+	perm, sure := stripSetgid(c, e.dir, uint16(mode&0o7777))
 	if device && !(typ == world.TypeChar && dev == 0 && c.W.FS.SBOf(e.dir.Dentry).Overlay == nil) {
 		major, minor := uint32(dev>>8&0xfff|dev>>32&^0xfff), uint32(dev&0xff|dev>>12&^0xff)
 		if sb := c.W.FS.SBOf(e.dir.Dentry); sb.Overlay != nil && typ == world.TypeChar && dev == 0 {
@@ -214,7 +216,7 @@ func Mknod(c *check.Check, t Target, mode, dev uint64) story.Errno {
 	if err != 0 {
 		return err
 	}
-	return e.made(c, typ|uint16(mode&0o7777))
+	return e.made(c, typ|perm, sure)
 }
 
 // devicesMake is devcgroup_inode_mknod.
@@ -262,7 +264,7 @@ func Symlink(c *check.Check, body string, null bool, t Target) story.Errno {
 	if err := c.LSM.InodeSymlink(c, e.dir, e.name); err != 0 {
 		return err
 	}
-	return e.made(c, world.TypeLink|0o777)
+	return e.made(c, world.TypeLink|0o777, true)
 }
 
 // mayDelete is may_delete: what the directory and the victim say to the removal of a name.

@@ -66,11 +66,13 @@ type open struct {
 	acc     check.Mask
 	lookup  namei.Flags
 	created bool
+	newMode uint16 // of a new file
+	sure    bool   // whether that has setgid
 }
 
 // Open is do_sys_openat2 in fs/open.c: flags, path string, descriptor, then the lookup and the opening itself.
 func Open(c *check.Check, how How) story.Errno {
-	var o open
+	o := open{newMode: uint16(how.Mode & 0o7777), sure: true}
 	if e := o.build(c, how); e != 0 {
 		return e
 	}
@@ -229,6 +231,7 @@ func (o *open) tmpfile(c *check.Check, how How) story.Errno {
 	default:
 		c.Unknown(s)
 	}
+	stripSetgid(c, n.Path, o.newMode)
 	if ops := c.Ops[c.W.FS.I(n.Path.Dentry).SB]; ops != nil { // ovl_tmpfile
 		if e := ops.CopyUp(c, n.Path, check.CopyAttributes); e != 0 {
 			return e
@@ -303,6 +306,7 @@ func (o *open) last(c *check.Check, n *namei.Walk) (string, story.Errno) {
 func (o *open) create(c *check.Check, n *namei.Walk) story.Errno {
 	c.Pass(story.Step{Code: story.NameMissing, Op: story.OpCreate, Obj: n.Path.Ref(), Val: [3]uint64{c.Word(n.Last)}})
 	dir := n.Path
+	o.newMode, o.sure = stripSetgid(c, dir, o.newMode)
 	if e := mount.WantWrite(c, dir, story.OpCreate); e != 0 {
 		return e
 	}
@@ -375,7 +379,7 @@ func mayMapTask(c *check.Check, dir world.Path, asks kernel.Answer) story.Errno 
 func (o *open) finish(c *check.Check, how How, n *namei.Walk, dir world.Path) story.Errno {
 	c.Opened.Path, c.Opened.Flags = n.Path, o.flags|how.Flags&OCloexec
 	if o.created {
-		c.Opened.Name, c.Opened.Mode, c.Opened.Stays = n.Last, uint16(how.Mode&0o7777), true
+		c.Opened.Name, c.Opened.Mode, c.Opened.Vague, c.Opened.Stays = n.Last, o.newMode, !o.sure, true
 		if e := c.LSM.FileOpen(c, n.Path, o.mode()|check.NewFile); e != 0 || o.flags&ODirect == 0 {
 			return e
 		}

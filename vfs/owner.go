@@ -75,8 +75,8 @@ func onDisk(w *world.World, p world.Path, uid, gid uint32) (uint32, uint32) {
 	return one(m.UIDs, fs.UIDs, uid), one(m.GIDs, fs.GIDs, gid)
 }
 
-// NewOwner is inode_init_owner for a new file in a directory: its ids as the filesystem keeps them, and its mode less what
-// the directory and the task's groups take away. sure is false where a fact is missing.
+// NewOwner is inode_init_owner for a new file in a directory: its ids as the filesystem keeps them, and its mode, as which a
+// directory inherits setgid. sure is false where a fact is missing.
 func NewOwner(c *check.Check, dir world.Path, mode uint16) (uid world.KUID, gid world.KGID, now uint16, sure bool) {
 	cr, d := c.Cred, c.W.FS.I(dir.Dentry)
 	u, g := onDisk(c.W, dir, uint32(cr.FSUID), uint32(cr.FSGID))
@@ -84,14 +84,31 @@ func NewOwner(c *check.Check, dir world.Path, mode uint16) (uid world.KUID, gid 
 	if d.Known&world.KnownPerm == 0 || d.Mode&0o2000 == 0 {
 		return world.KUID(u), world.KGID(g), mode, sure
 	}
-	duid, dgid := ids(c.W, dir, d)
-	switch {
-	case mode&world.TypeMask == world.TypeDir:
+	if mode&world.TypeMask == world.TypeDir {
 		mode |= 0o2000
-	case mode&0o2010 == 0o2010 && inGroupOrCapable(c, dgid, duid, dgid) != kernel.Yes: // mode_strip_sgid
-		mode &^= 0o2000
 	}
 	return world.KUID(u), d.GID, mode, sure && d.Known&world.KnownOwner != 0
+}
+
+// stripSetgid is mode_strip_sgid, before the umask counts: in a setgid directory a new file that its group may execute keeps setgid
+// only if the task is in the directory's group or has CAP_FSETID over it. A directory is asked about too, to no effect.
+func stripSetgid(c *check.Check, dir world.Path, mode uint16) (now uint16, sure bool) {
+	d := c.Inode(dir.Dentry)
+	const both = 0o2010 // setgid, and execution by the group
+	if mode&both != both || d.Known&world.KnownPerm != 0 && d.Mode&0o2000 == 0 {
+		return mode, true
+	}
+	if d.Known&world.KnownPerm == 0 || d.Known&world.KnownOwner == 0 {
+		return mode, false
+	}
+	uid, gid := ids(c.W, dir, d)
+	switch inGroupOrCapable(c, gid, uid, gid) {
+	case kernel.Yes:
+		return mode, true
+	case kernel.NotKnown:
+		return mode, false
+	}
+	return mode &^ 0o2000, true
 }
 
 // Chown is chown_common and notify_change. An id of -1 stays as it is.

@@ -88,7 +88,7 @@ func Link(c *check.Check, old, target Target) story.Errno {
 			return err
 		}
 	}
-	err := e.made(c, 0)
+	err := e.made(c, 0, true)
 	c.Opened.Link = src.Dentry
 	return err
 }

@@ -118,6 +118,7 @@ func (m *machine) predict(s *Scene, labels map[string]string, ids map[string]int
 			return nil, "", fmt.Errorf("the scene has no %s", s.Opened)
 		}
 		opened.Flags = 2
+		copyUp(w.FS, opened.Path)
 	}
 	opened.Labeled = w.FS.I(opened.Path.Dentry).Context
 	w.Task.FDs, w.Task.OpenFDs.V = []world.FD{opened}, 1
@@ -170,6 +171,15 @@ func (m *machine) predict(s *Scene, labels map[string]string, ids map[string]int
 		}
 	}
 	return all, "", nil
+}
+
+// copyUp has been done with what is open for writing, and with the directories above.
+func copyUp(fs *world.FS, p world.Path) {
+	if fs.SBOf(p.Dentry).Overlay == nil || fs.I(p.Dentry).Layer == overlay.Upper {
+		return
+	}
+	copyUp(fs, world.Path{Mount: p.Mount, Dentry: fs.D(p.Dentry).Parent})
+	overlay.Copied(fs, check.Copied{Path: p, What: check.CopyData})
 }
 
 // named puts numbers into a call.
