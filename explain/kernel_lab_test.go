@@ -17,6 +17,7 @@ import (
 
 	"syscallstory/explain"
 	"syscallstory/from/files"
+	"syscallstory/from/node"
 	"syscallstory/kernel"
 	"syscallstory/story"
 	"syscallstory/syscalls"
@@ -147,10 +148,8 @@ func newLab(t *testing.T, dir, list string) *lab {
 	l.root.Dentry = l.FS.SB(sb).Root
 	l.root.Mount = l.Attach(world.Path{}, world.Mount{Root: l.root.Dentry, SB: sb, Point: "/", Origin: l.at, Why: l.at})
 	l.Task.Root, l.Task.Cwd = l.root, l.root
-	var uts unix.Utsname
-	l.must(unix.Uname(&uts))
 	var err error
-	l.Kernel, err = kernel.ParseRelease(unix.ByteSliceToString(uts.Release[:]))
+	l.Kernel, err = node.Running()
 	l.must(err)
 	l.KernelAt, l.Arch = l.at, runtime.GOARCH
 	l.LSMs = world.Given([]string{"capability"}, l.at)

@@ -39,6 +39,16 @@ type Worker interface {
 // Mutator is a worker whose area can judge its cases.
 type Mutator interface{ Mutate() }
 
+// OnThread runs f on a thread of its own, which ends with it.
+func OnThread(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		done <- f()
+	}()
+	return <-done
+}
+
 // Options of a run.
 type Options struct {
 	Seed    uint64

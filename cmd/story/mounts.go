@@ -13,10 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/sys/unix"
 
 	"syscallstory/container"
 	"syscallstory/from/live"
+	"syscallstory/from/node"
 	"syscallstory/kernel"
 	"syscallstory/mounts"
 )
@@ -71,7 +71,7 @@ func (p *program) machine(s *scene, pids []int) (*mounts.Machine, error) {
 		}
 		return mounts.FromWorld(w), nil
 	}
-	release, err := thisKernel()
+	release, err := node.Running()
 	if s.kernel != "" {
 		release, err = kernel.ParseRelease(s.kernel)
 	}
@@ -118,14 +118,6 @@ func readTables(files []string) ([]live.MountTable, error) {
 	return out, nil
 }
 
-func thisKernel() (kernel.Release, error) {
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		return kernel.Release{}, err
-	}
-	return kernel.ParseRelease(unix.ByteSliceToString(uts.Release[:]))
-}
-
 // planned makes the namespaces of Pods on a node.
 func (p *program) planned(s *scene) (*mounts.Machine, error) {
 	setup := mounts.Setup{Container: s.container}
@@ -162,7 +154,7 @@ func (p *program) planned(s *scene) (*mounts.Machine, error) {
 		return p.plan(setup, release)
 	}
 	if err == nil && setup.Node != nil && setup.Node.Kernel.Release != "" {
-		release, err = kernel.ParseRelease(setup.Node.Kernel.Release)
+		release, err = setup.Node.Release()
 	} else if err == nil {
 		fmt.Fprintln(p.errs, "assumed: the node's kernel is Linux 6.18, as --node does not say")
 	}

@@ -12,7 +12,6 @@ import (
 	"syscallstory/from/files"
 	"syscallstory/from/node"
 	"syscallstory/image"
-	"syscallstory/kernel"
 	"syscallstory/overlay"
 	"syscallstory/story"
 	"syscallstory/syscalls"
@@ -29,14 +28,6 @@ func (f *layerFlags) unionWorld() (*world.World, error) {
 		return nil, err
 	}
 	n.Apply(w)
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		return nil, err
-	}
-	if w.Kernel, err = kernel.ParseRelease(unix.ByteSliceToString(uts.Release[:])); err != nil {
-		return nil, err
-	}
-	w.Kernel = w.Kernel.Built(unix.ByteSliceToString(uts.Version[:]))
 	at := w.Suppose("the call is made by root with every capability, and the mounter has them too", "--pid for a process as it is")
 	cr := world.Cred{Effective: world.AllCaps, Permitted: world.AllCaps, Bounding: world.AllCaps, UIDAt: at, GIDAt: at, GroupsAt: at, EffectiveAt: at, BoundingAt: at, NoNewAt: at}
 	ov := (&world.Overlay{Mounter: cr, UserXattr: f.userxattr, Redirect: world.Given(false, at), NFSExport: world.Given(false, at)}).Under(w.Kernel)

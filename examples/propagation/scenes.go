@@ -6,12 +6,9 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"syscallstory/from/live"
 	"syscallstory/from/node"
 	"syscallstory/from/pod"
-	"syscallstory/kernel"
 	"syscallstory/mounts"
 )
 
@@ -83,11 +80,7 @@ func (s *scene) foretell(data string) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		return result{}, err
-	}
-	release, err := kernel.ParseRelease(unix.ByteSliceToString(uts.Release[:]))
+	release, err := node.Running()
 	if err != nil {
 		return result{}, err
 	}

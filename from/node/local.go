@@ -20,7 +20,7 @@ func Local() (*Node, error) {
 	if err := unix.Uname(&uts); err != nil {
 		return nil, fmt.Errorf("uname: %w", err)
 	}
-	n.Kernel.Release, n.Kernel.Arch = unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:])
+	n.Kernel.Release, n.Kernel.Version, n.Kernel.Arch = unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Version[:]), unix.ByteSliceToString(uts.Machine[:])
 	if _, err := kernel.ParseRelease(n.Kernel.Release); err != nil {
 		return nil, err
 	}

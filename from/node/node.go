@@ -18,7 +18,8 @@ import (
 // Node is the content of a node file.
 type Node struct {
 	Kernel struct {
-		Release string `json:"release"`
+		Release string `json:"release"` // uname -r
+		Version string `json:"version"` // uname -v, where Debian names the stable update
 		Arch    string `json:"arch"`
 	} `json:"kernel"`
 	LSM struct {
@@ -203,7 +204,7 @@ func (n *Node) Apply(w *world.World) {
 	has := func(path string) bool { return n.doc != nil && n.doc.Has(path) || n.local[path] != "" }
 	w.Arch, w.KernelAt = "x86_64", miss("the kernel")
 	if has("kernel.release") {
-		w.Kernel, _ = kernel.ParseRelease(n.Kernel.Release)
+		w.Kernel, _ = n.Release()
 		w.KernelAt = n.At(w, "kernel.release")
 	}
 	if n.Kernel.Arch != "" {

@@ -112,3 +112,16 @@ func TestServices(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 }
+
+// TestReleaseOfDebian: uname -r of Debian's kernels has no stable update, uname -v has.
+func TestReleaseOfDebian(t *testing.T) {
+	n, err := Parse("n", []byte("kernel: {release: 6.1.0-56-amd64, version: '#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-1 (2026-08-01)'}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := world.New()
+	n.Apply(w)
+	if w.Kernel.Patch != 192 || !w.Kernel.Debian {
+		t.Errorf("%+v", w.Kernel)
+	}
+}

@@ -11,7 +11,11 @@ import (
 // Write writes the node's facts in the form that Parse reads. What is not known is left out.
 func (n *Node) Write(out io.Writer) error {
 	type object = map[string]any
-	doc := object{"kernel": object{"release": n.Kernel.Release, "arch": n.Kernel.Arch}}
+	built := object{"release": n.Kernel.Release, "arch": n.Kernel.Arch}
+	if n.Kernel.Version != "" {
+		built["version"] = n.Kernel.Version
+	}
+	doc := object{"kernel": built}
 	lsm := object{}
 	if n.LSM.Active != nil {
 		lsm["active"] = n.LSM.Active

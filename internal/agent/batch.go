@@ -1,9 +1,12 @@
 package agent
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"syscallstory/syscalls"
 )
 
 // Batch is a list of calls with what is to be done with their results.
@@ -35,6 +38,27 @@ func (b *Batch) Must(what string, nr uintptr, args ...uintptr) int {
 		}
 		return nil
 	}, nr, args...)
+}
+
+// Args gives the arguments of a call, and puts what they point to into the list's memory.
+func (b *Batch) Args(call *syscalls.Call) ([]uintptr, error) {
+	regs, err := call.Encode()
+	if err != nil {
+		return nil, err
+	}
+	args := make([]uintptr, 6)
+	for k, reg := range regs {
+		if args[k] = uintptr(reg.Val); len(reg.Bytes) == 0 {
+			continue
+		}
+		mem, at := b.Room(len(reg.Bytes))
+		copy(mem, reg.Bytes)
+		for _, off := range reg.Pointers {
+			binary.LittleEndian.PutUint64(mem[off:], uint64(at)+binary.LittleEndian.Uint64(mem[off:]))
+		}
+		args[k] = at
+	}
+	return args, nil
 }
 
 // Bind makes an argument of a call the result of another one, without which it is not made.

@@ -37,22 +37,19 @@ func replay(text []byte) (model, answer string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	done := make(chan bool)
-	go func() { // whose thread ends with it
-		defer close(done)
-		var s *stage
-		if s, err = newStage(); err != nil {
-			return
+	err = verify.OnThread(func() error {
+		s, err := newStage()
+		if err != nil {
+			return err
 		}
 		defer s.close()
-		w := &worker{stage: s}
-		if m, k, e := w.ask(c); e != nil {
-			err = e
-		} else {
-			model, answer = m.String(), k.String()
+		m, k, err := (&worker{stage: s}).ask(c)
+		if err != nil {
+			return err
 		}
-	}()
-	<-done
+		model, answer = m.String(), k.String()
+		return nil
+	})
 	return model, answer, err
 }
 

@@ -77,15 +77,10 @@ func newStage() (*stage, error) {
 
 // look learns what the scene does not say.
 func (s *stage) look() error {
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		return err
-	}
 	var err error
-	if s.machine.release, err = kernel.ParseRelease(unix.ByteSliceToString(uts.Release[:])); err != nil {
+	if s.machine.release, err = node.Running(); err != nil {
 		return err
 	}
-	s.machine.release = s.machine.release.Built(unix.ByteSliceToString(uts.Version[:]))
 	if s.node, err = node.Local(); err != nil {
 		return err
 	}

@@ -63,23 +63,12 @@ func (s *stage) calls(to *mounting, p *pairs, r *verify.Report) (d *difference, 
 	b := s.batch(s.actor())
 	for i := range to.calls {
 		a := &to.calls[i]
-		regs, err := a.call.Encode()
+		args, err := b.Args(a.call)
 		if err != nil {
 			return nil, err
 		}
-		args := make([]uintptr, 6)
-		for k, reg := range regs {
-			if args[k] = uintptr(reg.Val); len(reg.Bytes) > 0 {
-				mem, at := b.Room(len(reg.Bytes))
-				copy(mem, reg.Bytes)
-				for _, off := range reg.Pointers {
-					binary.LittleEndian.PutUint64(mem[off:], uint64(at)+binary.LittleEndian.Uint64(mem[off:]))
-				}
-				args[k] = at
-			}
-		}
 		n := i
-		call := b.then(func(ret int64) error {
+		call := b.Then(func(ret int64) error {
 			if d != nil {
 				return nil
 			}
@@ -103,9 +92,9 @@ func (s *stage) calls(to *mounting, p *pairs, r *verify.Report) (d *difference, 
 		}, uintptr(a.call.Nr), args...)
 		if strings.HasPrefix(a.call.Name, "open") {
 			if a.write != "" {
-				b.bind(b.Add(unix.SYS_PWRITE64, 0, b.Put(a.write), uintptr(len(a.write)), 0), 0, call)
+				b.Bind(b.Add(unix.SYS_PWRITE64, 0, b.Put(a.write), uintptr(len(a.write)), 0), 0, call)
 			}
-			b.bind(b.Add(unix.SYS_CLOSE, 0), 0, call)
+			b.Bind(b.Add(unix.SYS_CLOSE, 0), 0, call)
 		}
 		for k := range a.probes {
 			pr := &a.probes[k]
@@ -122,7 +111,7 @@ func (s *stage) calls(to *mounting, p *pairs, r *verify.Report) (d *difference, 
 			return d, err
 		}
 	}
-	err = b.flush()
+	err = b.Flush()
 	return d, err
 }
 
@@ -130,7 +119,7 @@ func (s *stage) calls(to *mounting, p *pairs, r *verify.Report) (d *difference, 
 func (b *batch) lstat(path string, f func(s sight, dev, ino uint64) error) {
 	cwd := unix.AT_FDCWD
 	buf, at := b.Room(144)
-	b.then(func(ret int64) error {
+	b.Then(func(ret int64) error {
 		if ret < 0 {
 			return f(sight{errno: story.Errno(-ret)}, 0, 0)
 		}
@@ -219,7 +208,7 @@ func (s *stage) tree(a *agent.Agent, base string, want []object, what, prefix st
 			return d, err
 		}
 	}
-	err = b.flush()
+	err = b.Flush()
 	return d, err
 }
 
@@ -229,7 +218,7 @@ func (b *batch) holds(o *object, path string, say func(*object, string, ...any))
 	case o.unread:
 	case typ == unix.S_IFLNK:
 		buf, at := b.Room(256)
-		b.then(func(ret int64) error {
+		b.Then(func(ret int64) error {
 			if got := string(buf[:max(ret, 0)]); got != o.data {
 				say(o, "a link to %q, the kernel says to %q", o.data, got)
 			}
@@ -238,7 +227,7 @@ func (b *batch) holds(o *object, path string, say func(*object, string, ...any))
 	case typ == unix.S_IFREG:
 		buf, at := b.Room(len(o.data) + 64)
 		fd := b.Add(unix.SYS_OPEN, b.Put(path), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
-		read := b.then(func(ret int64) error {
+		read := b.Then(func(ret int64) error {
 			switch got := string(buf[:max(ret, 0)]); {
 			case ret == agent.NotMade:
 				say(o, "it cannot be opened: %v", unix.Errno(-b.B.Orders[fd].Ret))
@@ -247,21 +236,21 @@ func (b *batch) holds(o *object, path string, say func(*object, string, ...any))
 			}
 			return nil
 		}, unix.SYS_PREAD64, 0, at, uintptr(len(buf)), 0)
-		b.bind(read, 0, fd)
+		b.Bind(read, 0, fd)
 		if o.blocks >= 0 {
 			st, at := b.Room(144)
-			b.bind(b.then(func(ret int64) error {
+			b.Bind(b.Then(func(ret int64) error {
 				if got := int64(binary.LittleEndian.Uint64(st[64:])); ret == 0 && got != o.blocks {
 					say(o, "%d blocks were copied, the kernel says %d", o.blocks, got)
 				}
 				return nil
 			}, unix.SYS_FSTAT, 0, at), 0, fd)
 		}
-		b.bind(b.Add(unix.SYS_CLOSE, 0), 0, fd)
+		b.Bind(b.Add(unix.SYS_CLOSE, 0), 0, fd)
 	case typ == unix.S_IFDIR:
 		buf, at := b.Room(4096)
 		fd := b.Add(unix.SYS_OPEN, b.Put(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-		list := b.then(func(ret int64) error {
+		list := b.Then(func(ret int64) error {
 			if ret == agent.NotMade {
 				say(o, "it cannot be opened: %v", unix.Errno(-b.B.Orders[fd].Ret))
 				return nil
@@ -273,8 +262,8 @@ func (b *batch) holds(o *object, path string, say func(*object, string, ...any))
 			}
 			return nil
 		}, unix.SYS_GETDENTS64, 0, at, 4096)
-		b.bind(list, 0, fd)
-		b.bind(b.Add(unix.SYS_CLOSE, 0), 0, fd)
+		b.Bind(list, 0, fd)
+		b.Bind(b.Add(unix.SYS_CLOSE, 0), 0, fd)
 	}
 }
 
@@ -284,7 +273,7 @@ func (b *batch) marked(o *object, path, prefix string, say func(*object, string,
 		return
 	}
 	buf, at := b.Room(512)
-	b.then(func(ret int64) error {
+	b.Then(func(ret int64) error {
 		list := string(buf[:max(ret, 0)])
 		got := ""
 		for _, n := range []string{"user.x", "user.y"} {
@@ -304,7 +293,7 @@ func (b *batch) marked(o *object, path, prefix string, say func(*object, string,
 	names := []string{"opaque", "redirect", "metacopy", "whiteout"}
 	for i, n := range names {
 		val, at := b.Room(300)
-		b.then(func(ret int64) error {
+		b.Then(func(ret int64) error {
 			switch {
 			case ret < 0:
 			case n == "opaque" || n == "redirect":

@@ -13,7 +13,6 @@ import (
 
 	"syscallstory/from/node"
 	"syscallstory/internal/agent"
-	"syscallstory/kernel"
 	"syscallstory/story"
 )
 
@@ -36,15 +35,10 @@ func able() error {
 // newStage starts the base agent on this thread, which has to be locked and to live on.
 func newStage() (*stage, error) {
 	s := &stage{}
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		return nil, err
-	}
 	var err error
-	if s.release, err = kernel.ParseRelease(unix.ByteSliceToString(uts.Release[:])); err != nil {
+	if s.release, err = node.Running(); err != nil {
 		return nil, err
 	}
-	s.release = s.release.Built(unix.ByteSliceToString(uts.Version[:]))
 	if s.node, err = node.Local(); err != nil {
 		return nil, err
 	}
@@ -59,9 +53,9 @@ func newStage() (*stage, error) {
 	}
 	if err = s.base.Isolate("mode=755"); err == nil {
 		b := s.batch(s.base)
-		b.must("umask", unix.SYS_UMASK, 0)
-		b.must("mkdir", unix.SYS_MKDIR, b.Put("/w"), 0o755)
-		err = b.flush()
+		b.Must("umask", unix.SYS_UMASK, 0)
+		b.Must("mkdir", unix.SYS_MKDIR, b.Put("/w"), 0o755)
+		err = b.Flush()
 	}
 	if err != nil {
 		s.close()
@@ -92,66 +86,20 @@ func (s *stage) leave() {
 		b.Add(unix.SYS_UMOUNT2, b.Put(fmt.Sprintf("/w/s%d", i)), unix.MNT_DETACH)
 	}
 	b.Add(unix.SYS_UMOUNT2, b.Put("/w"), unix.MNT_DETACH)
-	b.flush()
+	b.Flush()
 }
 
 // batch is a list of calls with what is to be done with their results.
-type batch struct {
-	*agent.Agent
-	after []func() error
-	err   error
-}
+type batch struct{ *agent.Batch }
 
-func (s *stage) batch(a *agent.Agent) *batch {
-	a.Reset()
-	return &batch{Agent: a}
-}
-
-// then adds a call, and what is done with its result.
-func (b *batch) then(f func(ret int64) error, nr uintptr, args ...uintptr) int {
-	i := b.Add(nr, args...)
-	o := &b.B.Orders[i]
-	b.after = append(b.after, func() error { return f(o.Ret) })
-	return i
-}
-
-// must adds a call that has to succeed.
-func (b *batch) must(what string, nr uintptr, args ...uintptr) int {
-	return b.then(func(ret int64) error {
-		if ret < 0 {
-			return fmt.Errorf("%s: %w", what, unix.Errno(-ret))
-		}
-		return nil
-	}, nr, args...)
-}
-
-// bind makes an argument of a call the result of another one, without which it is not made.
-func (b *batch) bind(call, arg, from int) {
-	b.B.Orders[call].Bound[arg] = uint16(from + 1)
-	b.B.Orders[call].Need = uint16(from + 1)
-}
-
-// flush has the calls made.
-func (b *batch) flush() error {
-	if b.err == nil {
-		b.err = b.Run()
-	}
-	for _, f := range b.after {
-		if b.err == nil {
-			b.err = f()
-		}
-	}
-	b.after = nil
-	b.Reset()
-	return b.err
-}
+func (s *stage) batch(a *agent.Agent) *batch { return &batch{agent.NewBatch(a)} }
 
 // room flushes where n more calls with their strings might not fit.
 func (b *batch) room() error {
 	if int(b.B.N) < agent.MaxCalls-64 && b.Left() > 96<<10 {
-		return b.err
+		return nil
 	}
-	return b.flush()
+	return b.Flush()
 }
 
 // file adds the calls that make a file of a layer.
@@ -162,31 +110,31 @@ func (b *batch) file(base string, layer int, f *File, mounter uintptr, userxattr
 	what := f.Type + " " + p
 	switch f.Type {
 	case "dir":
-		b.must(what, unix.SYS_MKDIR, at, 0o700)
+		b.Must(what, unix.SYS_MKDIR, at, 0o700)
 	case "file", "xwhiteout":
-		fd := b.must(what, unix.SYS_OPEN, at, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY, 0o600)
+		fd := b.Must(what, unix.SYS_OPEN, at, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY, 0o600)
 		switch {
 		case f.Data != "":
-			b.bind(b.must(what, unix.SYS_FTRUNCATE, 0, uintptr(f.Size)), 0, fd)
+			b.Bind(b.Must(what, unix.SYS_FTRUNCATE, 0, uintptr(f.Size)), 0, fd)
 		case f.Size > 0:
-			b.bind(b.must(what, unix.SYS_WRITE, 0, b.Put(pattern(layer, f.Path, f.Size)), uintptr(f.Size)), 0, fd)
+			b.Bind(b.Must(what, unix.SYS_WRITE, 0, b.Put(pattern(layer, f.Path, f.Size)), uintptr(f.Size)), 0, fd)
 		}
-		b.bind(b.Add(unix.SYS_CLOSE, 0), 0, fd)
+		b.Bind(b.Add(unix.SYS_CLOSE, 0), 0, fd)
 	case "link":
-		b.must(what, unix.SYS_SYMLINK, b.Put(f.Target), at)
+		b.Must(what, unix.SYS_SYMLINK, b.Put(f.Target), at)
 	case "fifo":
-		b.must(what, unix.SYS_MKNOD, at, unix.S_IFIFO|0o600, 0)
+		b.Must(what, unix.SYS_MKNOD, at, unix.S_IFIFO|0o600, 0)
 	case "null":
-		b.must(what, unix.SYS_MKNOD, at, unix.S_IFCHR|0o600, uintptr(unix.Mkdev(1, 3)))
+		b.Must(what, unix.SYS_MKNOD, at, unix.S_IFCHR|0o600, uintptr(unix.Mkdev(1, 3)))
 	case "whiteout":
-		b.must(what, unix.SYS_MKNOD, at, unix.S_IFCHR, 0)
+		b.Must(what, unix.SYS_MKNOD, at, unix.S_IFCHR, 0)
 		if layer > 0 {
 			mounter = 0
 		}
-		b.must(what, unix.SYS_LCHOWN, at, mounter, mounter)
+		b.Must(what, unix.SYS_LCHOWN, at, mounter, mounter)
 		return
 	case "hard":
-		b.must(what, unix.SYS_LINK, b.Put(base+"/"+f.Target), at)
+		b.Must(what, unix.SYS_LINK, b.Put(base+"/"+f.Target), at)
 		return
 	}
 	prefix := "trusted.overlay."
@@ -194,30 +142,30 @@ func (b *batch) file(base string, layer int, f *File, mounter uintptr, userxattr
 		prefix = "user.overlay."
 	}
 	if f.Type == "xwhiteout" {
-		b.must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"whiteout"), b.Put("y"), 1, 0)
+		b.Must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"whiteout"), b.Put("y"), 1, 0)
 	}
 	if f.Data != "" {
-		b.must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"metacopy"), b.Put(""), 0, 0)
-		b.must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"redirect"), b.Put(f.Data), uintptr(len(f.Data)), 0)
+		b.Must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"metacopy"), b.Put(""), 0, 0)
+		b.Must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"redirect"), b.Put(f.Data), uintptr(len(f.Data)), 0)
 	}
 	if f.Opaque != "" {
-		b.must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"opaque"), b.Put(f.Opaque), 1, 0)
+		b.Must(what, unix.SYS_SETXATTR, at, b.Put(prefix+"opaque"), b.Put(f.Opaque), 1, 0)
 	}
 	if f.Xattr {
-		b.must(what, unix.SYS_SETXATTR, at, b.Put("user.x"), b.Put("1"), 1, 0)
+		b.Must(what, unix.SYS_SETXATTR, at, b.Put("user.x"), b.Put("1"), 1, 0)
 	}
-	b.must(what, unix.SYS_LCHOWN, at, uintptr(f.UID), uintptr(f.GID))
+	b.Must(what, unix.SYS_LCHOWN, at, uintptr(f.UID), uintptr(f.GID))
 	if f.Type != "link" {
-		b.must(what, unix.SYS_FCHMODAT, uintptr(cwd), at, uintptr(f.Mode))
+		b.Must(what, unix.SYS_FCHMODAT, uintptr(cwd), at, uintptr(f.Mode))
 	}
 }
 
 // build makes the layers of a scene, and the process in a user namespace that it may want.
 func (s *stage) build(sc *Scene) error {
 	b := s.batch(s.base)
-	b.must("a tmpfs", unix.SYS_MOUNT, b.Put("w"), b.Put("/w"), b.Put("tmpfs"), 0, b.Put("mode=755,size=64m"))
+	b.Must("a tmpfs", unix.SYS_MOUNT, b.Put("w"), b.Put("/w"), b.Put("tmpfs"), 0, b.Put("mode=755,size=64m"))
 	for _, p := range []string{"/w/m", "/w/n"} {
-		b.must(p, unix.SYS_MKDIR, b.Put(p), 0o755)
+		b.Must(p, unix.SYS_MKDIR, b.Put(p), 0o755)
 	}
 	n := len(sc.Layers)
 	for _, st := range sc.Steps {
@@ -228,17 +176,17 @@ func (s *stage) build(sc *Scene) error {
 	id := uintptr(sc.mounterID())
 	for i := range n {
 		p := fmt.Sprintf("/w/s%d", i)
-		b.must(p, unix.SYS_MKDIR, b.Put(p), 0o755)
+		b.Must(p, unix.SYS_MKDIR, b.Put(p), 0o755)
 		if sc.Separate {
 			size := "mode=755,size=16m"
 			if i == 0 && sc.Room > 0 {
 				size = fmt.Sprintf("mode=755,size=%d", sc.upperPages()*pageSize)
 			}
-			b.must(p, unix.SYS_MOUNT, b.Put("l"), b.Put(p), b.Put("tmpfs"), 0, b.Put(size))
+			b.Must(p, unix.SYS_MOUNT, b.Put("l"), b.Put(p), b.Put("tmpfs"), 0, b.Put(size))
 		}
 		for _, sub := range []string{"/l", "/k"} {
-			b.must(p, unix.SYS_MKDIR, b.Put(p+sub), 0o755)
-			b.must(p, unix.SYS_CHOWN, b.Put(p+sub), id, id)
+			b.Must(p, unix.SYS_MKDIR, b.Put(p+sub), 0o755)
+			b.Must(p, unix.SYS_CHOWN, b.Put(p+sub), id, id)
 		}
 		if i < len(sc.Layers) {
 			for k := range sc.Layers[i] {
@@ -249,7 +197,7 @@ func (s *stage) build(sc *Scene) error {
 			}
 		}
 	}
-	if err := b.flush(); err != nil || !sc.User {
+	if err := b.Flush(); err != nil || !sc.User {
 		return err
 	}
 	return s.enter()
@@ -259,9 +207,9 @@ func (s *stage) build(sc *Scene) error {
 func (s *stage) enter() error {
 	s.blocks[1].Clear()
 	b := s.batch(s.base)
-	spawn := b.must("a user namespace", agent.Spawn, unix.CLONE_NEWNS|unix.CLONE_NEWUSER|unix.CLONE_PARENT|uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&s.blocks[1])))
+	spawn := b.Must("a user namespace", agent.Spawn, unix.CLONE_NEWNS|unix.CLONE_NEWUSER|unix.CLONE_PARENT|uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&s.blocks[1])))
 	o := &b.B.Orders[spawn]
-	if err := b.flush(); err != nil {
+	if err := b.Flush(); err != nil {
 		return err
 	}
 	s.user = &agent.Agent{B: &s.blocks[1], PID: int(o.Ret)}
@@ -271,10 +219,10 @@ func (s *stage) enter() error {
 		}
 	}
 	u := s.batch(s.user)
-	u.must("setgid", unix.SYS_SETRESGID, 0, 0, 0)
-	u.must("setuid", unix.SYS_SETRESUID, 0, 0, 0)
-	u.must("prctl", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)) // setuid has taken it away
-	return u.flush()
+	u.Must("setgid", unix.SYS_SETRESGID, 0, 0, 0)
+	u.Must("setuid", unix.SYS_SETRESUID, 0, 0, 0)
+	u.Must("prctl", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)) // setuid has taken it away
+	return u.Flush()
 }
 
 // actor makes the calls of the scene.
@@ -288,13 +236,13 @@ func (s *stage) actor() *agent.Agent {
 // mount mounts what a scene asks for, and makes it the actor's directory.
 func (s *stage) mount(sc *Scene, to *mounting, first bool) (story.Errno, error) {
 	b := s.batch(s.actor())
-	b.must("chdir", unix.SYS_CHDIR, b.Put("/"))
+	b.Must("chdir", unix.SYS_CHDIR, b.Put("/"))
 	if !first {
-		b.must("umount", unix.SYS_UMOUNT2, b.Put("/w/m"), 0)
+		b.Must("umount", unix.SYS_UMOUNT2, b.Put("/w/m"), 0)
 	}
 	if to.clean {
-		b.must("rmdir", unix.SYS_UNLINK, b.Put(fmt.Sprintf("/w/s%d/k/work/incompat/volatile/dirty", to.upper)))
-		b.must("rmdir", unix.SYS_RMDIR, b.Put(fmt.Sprintf("/w/s%d/k/work/incompat/volatile", to.upper)))
+		b.Must("rmdir", unix.SYS_UNLINK, b.Put(fmt.Sprintf("/w/s%d/k/work/incompat/volatile/dirty", to.upper)))
+		b.Must("rmdir", unix.SYS_RMDIR, b.Put(fmt.Sprintf("/w/s%d/k/work/incompat/volatile", to.upper)))
 	}
 	var lower []string
 	for _, l := range to.lower {
@@ -302,7 +250,7 @@ func (s *stage) mount(sc *Scene, to *mounting, first bool) (story.Errno, error) 
 	}
 	if sc.Nested {
 		if first {
-			b.must("the inner overlay", unix.SYS_MOUNT, b.Put("overlay"), b.Put("/w/n"), b.Put("overlay"), 0, b.Put("lowerdir="+strings.Join(lower, ":")))
+			b.Must("the inner overlay", unix.SYS_MOUNT, b.Put("overlay"), b.Put("/w/n"), b.Put("overlay"), 0, b.Put("lowerdir="+strings.Join(lower, ":")))
 		}
 		lower = []string{"/w/n"}
 	}
@@ -320,13 +268,13 @@ func (s *stage) mount(sc *Scene, to *mounting, first bool) (story.Errno, error) 
 		data += "," + to.set.text
 	}
 	var errno story.Errno
-	b.then(func(ret int64) error {
+	b.Then(func(ret int64) error {
 		if ret < 0 {
 			errno = story.Errno(-ret)
 		}
 		return nil
 	}, unix.SYS_MOUNT, b.Put("overlay"), b.Put("/w/m"), b.Put("overlay"), 0, b.Put(data))
 	b.Add(unix.SYS_CHDIR, b.Put("/w/m"))
-	err := b.flush()
+	err := b.Flush()
 	return errno, err
 }

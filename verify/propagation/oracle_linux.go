@@ -4,8 +4,7 @@ import (
 	"errors"
 	"os"
 
-	"golang.org/x/sys/unix"
-
+	"syscallstory/from/node"
 	"syscallstory/kernel"
 )
 
@@ -20,11 +19,7 @@ func able() error {
 }
 
 func newOracle() (*oracle, kernel.Release, error) {
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		return nil, kernel.Release{}, err
-	}
-	release, err := kernel.ParseRelease(unix.ByteSliceToString(uts.Release[:]))
+	release, err := node.Running()
 	if err != nil {
 		return nil, release, err
 	}

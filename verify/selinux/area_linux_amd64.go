@@ -96,25 +96,20 @@ func replay(text []byte) (model, answer string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	done := make(chan bool)
-	go func() { // whose thread ends with it
-		defer close(done)
-		w, e := start()
-		if e != nil {
-			err = e
-			return
+	err = verify.OnThread(func() error {
+		w, err := start()
+		if err != nil {
+			return err
 		}
 		defer w.Close()
-		d, e := w.(*worker).play(sc, nil)
-		switch {
-		case e != nil:
-			err = e
-		case d != nil:
-			model, answer = d.model, d.kernel+" ("+d.detail+")"
-		default:
-			model, answer = "what the kernel does", "what the kernel does"
+		d, err := w.(*worker).play(sc, nil)
+		if err != nil {
+			return err
 		}
-	}()
-	<-done
+		if model, answer = "what the kernel does", "what the kernel does"; d != nil {
+			model, answer = d.model, d.kernel+" ("+d.detail+")"
+		}
+		return nil
+	})
 	return model, answer, err
 }

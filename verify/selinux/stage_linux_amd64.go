@@ -1,7 +1,6 @@
 package selinux
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"syscallstory/check"
 	"syscallstory/from/node"
 	"syscallstory/internal/agent"
-	"syscallstory/kernel"
 	"syscallstory/selinux"
 	"syscallstory/story"
 	"syscallstory/verify"
@@ -51,15 +49,10 @@ func able() error {
 
 func newStage() (*stage, error) {
 	s := &stage{}
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		return nil, err
-	}
 	var err error
-	if s.release, err = kernel.ParseRelease(unix.ByteSliceToString(uts.Release[:])); err != nil {
+	if s.release, err = node.Running(); err != nil {
 		return nil, err
 	}
-	s.release = s.release.Built(unix.ByteSliceToString(uts.Version[:]))
 	if s.node, err = node.Local(); err != nil {
 		return nil, err
 	}
@@ -349,20 +342,12 @@ func (s *stage) play(sc *Scene, r *verify.Report) (d *difference, err error) {
 	b := agent.NewBatch(a)
 	got := make([]story.Errno, len(all))
 	for i := range all {
-		regs, err := all[i].call.Encode()
+		args, err := b.Args(all[i].call)
 		if err != nil {
 			return nil, err
 		}
-		args := make([]uintptr, 6)
-		for k, reg := range regs {
-			if args[k] = uintptr(reg.Val); len(reg.Bytes) > 0 {
-				mem, at := b.Room(len(reg.Bytes))
-				copy(mem, reg.Bytes)
-				for _, off := range reg.Pointers {
-					binary.LittleEndian.PutUint64(mem[off:], uint64(at)+binary.LittleEndian.Uint64(mem[off:]))
-				}
-				args[k] = at
-			} else if args[k] == 0xb0f0 { // a buffer that the call may write to
+		for k := range args {
+			if args[k] == 0xb0f0 { // a buffer that the call may write to
 				_, args[k] = b.Room(512)
 			}
 		}
