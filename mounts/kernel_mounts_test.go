@@ -95,7 +95,7 @@ func TestKernelWhatIf(t *testing.T) {
 		t.Errorf("%+v", all[1:])
 	}
 	var text strings.Builder
-	must(Text(&text, m.Tree()))
+	must(m.Text(&text))
 	if n := strings.Count(text.String(), fmt.Sprintf("→ %s in", dir)); n != 4 { // each of two peers sends to the other and to the slave
 		t.Errorf("%d receivers in\n%s", n, text.String())
 	}

@@ -23,18 +23,35 @@ type Machine struct {
 	tables  []live.MountTable
 	tree    *mount.Tree
 	names   *names
-	mounts  map[mount.ID]*live.TableMount // what the tables, or the plan, say of a mount
-	roots   []world.Path                  // what a task of each namespace has as /
+	mounts  details
+	roots   []world.Path // what a task of each namespace has as /
 	sbs     map[string]world.SBID
 	volumes []volume // of Plan's containers
 }
 
+// details are what the tables, or the plan, say of mounts, by their IDs.
+type details []*live.TableMount
+
+func (d details) of(id mount.ID) *live.TableMount {
+	if int(id) < len(d) {
+		return d[id]
+	}
+	return nil
+}
+
+func (d *details) put(id mount.ID, t *live.TableMount) {
+	for len(*d) <= int(id) {
+		*d = append(*d, nil)
+	}
+	(*d)[id] = t
+}
+
 // detail tells what is mounted: what was said of the mount, or of the one that it is a copy of; nil for what an operation would mount.
 func (m *Machine) detail(t *mount.Tree, id mount.ID) *live.TableMount {
-	if d := m.mounts[id]; d != nil {
+	if d := m.mounts.of(id); d != nil {
 		return d
 	}
-	return m.mounts[t.Node(id).Origin]
+	return m.mounts.of(t.Node(id).Origin)
 }
 
 // names are the places of filesystems that mount tables name.
@@ -76,7 +93,7 @@ func under(path, root string) bool {
 
 // New builds the mounts of some namespaces. Groups are the same for all of them, so that they have to be of one machine.
 func New(tables []live.MountTable, release kernel.Release) *Machine {
-	m := &Machine{tables: tables, names: &names{ids: map[string]world.DentryID{}}, mounts: map[mount.ID]*live.TableMount{}, sbs: map[string]world.SBID{}}
+	m := &Machine{tables: tables, names: &names{ids: map[string]world.DentryID{}}, sbs: map[string]world.SBID{}}
 	m.names.id("", "/") // 0
 	m.tree = mount.NewTree(release, m.names)
 	var groups, masters []uint32
@@ -86,7 +103,7 @@ func New(tables []live.MountTable, release kernel.Release) *Machine {
 		}
 		if t != nil {
 			groups[id], masters[id] = t.Group, t.Master
-			m.mounts[id] = t
+			m.mounts.put(id, t)
 		}
 	}
 	for i := range tables {
@@ -183,13 +200,14 @@ func (m *Machine) place(t *mount.Tree, ns int, path string) (world.Path, error) 
 
 // sight remembers where namespaces see the mounts of a tree: mounts may be stacked without end.
 type sight struct {
-	m    *Machine
-	t    *mount.Tree
-	seen map[mount.ID]string
+	m     *Machine
+	t     *mount.Tree
+	seen  map[mount.ID]string
+	named map[mount.ID]string // with their namespaces
 }
 
 func (m *Machine) sight(t *mount.Tree) *sight {
-	return &sight{m, t, map[mount.ID]string{}}
+	return &sight{m, t, map[mount.ID]string{}, map[mount.ID]string{}}
 }
 
 // point is where a mount's namespace sees it.
@@ -227,7 +245,12 @@ func (s *sight) where(id mount.ID) string {
 	if ns < 0 || ns >= len(s.m.tables) {
 		return "a detached mount"
 	}
-	return fmt.Sprintf("%s in %s", s.point(id), s.m.short(ns))
+	text, known := s.named[id]
+	if !known {
+		text = s.point(id) + " in " + s.m.short(ns)
+		s.named[id] = text
+	}
+	return text
 }
 
 // step is where a mount sits on its parent: /x, or nothing where it covers the parent's root.

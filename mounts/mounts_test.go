@@ -284,9 +284,10 @@ func TestPlanErrors(t *testing.T) {
 
 // TestViews: every view can be made; the picture is XML.
 func TestViews(t *testing.T) {
-	all := planOf(t, webPod, "shared").Tree()
+	m := planOf(t, webPod, "shared")
+	all := m.Tree()
 	var text, dot, svg strings.Builder
-	for _, err := range []error{Text(&text, all), DOT(&dot, all), SVG(&svg, all)} {
+	for _, err := range []error{m.Text(&text), DOT(&dot, all), SVG(&svg, all)} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,7 +335,7 @@ func TestHundredThousand(t *testing.T) {
 			t.Fatalf("%d mounts", count(all[0].Root))
 		}
 		var size counter
-		if err := Text(&size, all); err != nil || size > 64<<20 {
+		if err := m.Text(&size); err != nil || size > 64<<20 {
 			t.Errorf("%d bytes, %v", size, err)
 		}
 		if err := DOT(&size, all); err != nil {
@@ -368,7 +369,7 @@ func FuzzTables(f *testing.F) {
 		}
 		m := New([]live.MountTable{{Command: "a", Mounts: table}, {Command: "b", Mounts: table}}, linux618)
 		all := m.Tree()
-		if err := Text(io.Discard, all); err != nil {
+		if err := m.Text(io.Discard); err != nil {
 			t.Fatal(err)
 		}
 		if err := DOT(io.Discard, all); err != nil {

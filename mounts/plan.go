@@ -64,7 +64,9 @@ func Plan(s Setup, release kernel.Release) (*Machine, error) {
 	}
 	p := &plan{Machine: New([]live.MountTable{{Command: "the host", Mounts: host}}, release), s: s, services: map[string]int{}, made: map[string]bool{}}
 	for _, d := range p.mounts { // the table's words count as long as nothing has been done
-		d.ID = 0
+		if d != nil {
+			d.ID = 0
+		}
 	}
 	for _, w := range s.Pods {
 		names := w.Containers()
@@ -190,7 +192,7 @@ func (p *plan) new(ns int, point string, d live.TableMount) (mount.ID, error) {
 		return 0, p.failed("mount "+point, ns, r)
 	}
 	d.Root = "/"
-	p.mounts[id] = &d
+	p.mounts.put(id, &d)
 	return id, nil
 }
 
@@ -449,13 +451,13 @@ func (p *plan) own(ns int, rootfs string, m *pod.Made) (mount.ID, error) {
 	n := p.tree.Node(id)
 	switch {
 	case inside != "":
-		p.mounts[id] = p.detail(p.tree, source.Mount)
+		p.mounts.put(id, p.detail(p.tree, source.Mount))
 		flags = n.Flags | m.Flags&world.MountReadOnly
 		if crun { // 1.8.1: what the mount had is not kept
 			flags &= world.MountReadOnly
 		}
 	case p.detail(p.tree, id) == p.detail(p.tree, p.roots[ns].Mount): // the node's /dev is not among the mounts that are given
-		p.mounts[id] = &live.TableMount{Type: "devtmpfs", Source: "host:" + from, Root: "/", Flags: flags}
+		p.mounts.put(id, &live.TableMount{Type: "devtmpfs", Source: "host:" + from, Root: "/", Flags: flags})
 	default:
 		flags = n.Flags
 	}

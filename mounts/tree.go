@@ -2,8 +2,10 @@ package mounts
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -39,9 +41,17 @@ type Namespace struct {
 const mostReceivers = 8
 
 // Tree returns the namespaces with their mounts.
-func (m *Machine) Tree() []Namespace {
-	var out []Namespace
-	g := groups{sight: m.sight(m.tree), all: map[reach][]mount.ID{}, hear: map[uint32]map[world.DentryID][]mount.ID{}, up: map[world.DentryID]world.DentryID{}}
+func (m *Machine) Tree() (out []Namespace) {
+	m.Each(func(n *Namespace) error {
+		out = append(out, *n)
+		return nil
+	})
+	return out
+}
+
+// Each hands out one namespace after another, for who wants to forget each before the next.
+func (m *Machine) Each(f func(*Namespace) error) error {
+	g := groups{sight: m.sight(m.tree), all: map[reach][]mount.ID{}, list: map[reach][]string{}, hear: map[uint32]map[world.DentryID][]mount.ID{}, up: map[world.DentryID]world.DentryID{}}
 	for i := range m.tables {
 		t := &m.tables[i]
 		n := Namespace{NS: t.NS, PID: t.PID, Command: t.Command, Tasks: t.Tasks, Mounts: len(t.Mounts)}
@@ -51,9 +61,11 @@ func (m *Machine) Tree() []Namespace {
 		if t.PID == 0 {
 			n.Mounts = count(n.Root)
 		}
-		out = append(out, n)
+		if err := f(&n); err != nil {
+			return err
+		}
 	}
-	return out
+	return nil
 }
 
 func count(m *Mount) (n int) {
@@ -68,6 +80,7 @@ func count(m *Mount) (n int) {
 type groups struct {
 	*sight
 	all  map[reach][]mount.ID
+	list map[reach][]string
 	hear map[uint32]map[world.DentryID][]mount.ID // who hears of a group, by the root that it shows
 	up   map[world.DentryID]world.DentryID        // the directory above
 }
@@ -80,7 +93,7 @@ type reach struct {
 // tree shows a mount with what is mounted on it.
 func (g *groups) tree(root mount.ID) *Mount {
 	t := g.m.tree
-	top := g.mount(root, "/")
+	top := g.mount(root)
 	type open struct {
 		id mount.ID
 		to *Mount
@@ -89,7 +102,7 @@ func (g *groups) tree(root mount.ID) *Mount {
 		o := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		for c := range t.Children(o.id) {
-			child := g.mount(c, g.point(c))
+			child := g.mount(c)
 			o.to.Children = append(o.to.Children, child)
 			todo = append(todo, open{c, child})
 		}
@@ -97,17 +110,19 @@ func (g *groups) tree(root mount.ID) *Mount {
 	return top
 }
 
-func (g *groups) mount(id mount.ID, point string) *Mount {
+func (g *groups) mount(id mount.ID) *Mount {
 	m, n := g.m, g.m.tree.Node(id)
-	out := &Mount{Point: point, Root: m.names.paths[n.Root], Flags: n.Flags.String(), Group: n.Group, Unbindable: n.Unbindable, Type: "unknown", Source: "unknown"}
+	out := &Mount{Root: m.names.paths[n.Root], Flags: n.Flags.String(), Group: n.Group, Unbindable: n.Unbindable, Type: "unknown", Source: "unknown"}
 	if n.Master != 0 {
 		out.Master = m.tree.Node(n.Master).Group
 	}
 	if d := m.detail(m.tree, id); d != nil {
 		out.Type, out.Source = d.Type, d.Source
 	}
-	if d := m.mounts[id]; d != nil && d.ID != 0 { // a table's own words, masters that nobody has among them
+	if d := m.mounts.of(id); d != nil && d.ID != 0 { // a table's own words, masters that nobody has among them
 		out.Point, out.Master = d.Point, d.Master
+	} else {
+		out.Point = g.point(id)
 	}
 	if n.Group == 0 {
 		return out
@@ -118,15 +133,27 @@ func (g *groups) mount(id mount.ID, point string) *Mount {
 		all = g.receivers(id)
 		g.all[key] = all
 	}
+	if len(all) > mostReceivers+1 && !slices.Contains(all[:mostReceivers], id) { // it is one of the rest, which all have the same list
+		if g.list[key] == nil {
+			g.list[key] = g.receiversText(all, id)
+		}
+		out.Receivers = g.list[key]
+		return out
+	}
+	out.Receivers = g.receiversText(all, id)
+	return out
+}
+
+// receiversText names the first receivers, but for the mount itself.
+func (g *groups) receiversText(all []mount.ID, id mount.ID) (out []string) {
 	for _, r := range all {
 		if r == id {
 			continue
 		}
-		if len(out.Receivers) == mostReceivers {
-			out.Receivers = append(out.Receivers, fmt.Sprintf("and %d more", len(all)-1-mostReceivers))
-			break
+		if len(out) == mostReceivers {
+			return append(out, fmt.Sprintf("and %d more", len(all)-1-mostReceivers))
 		}
-		out.Receivers = append(out.Receivers, g.where(r))
+		out = append(out, g.where(r))
 	}
 	return out
 }
@@ -175,29 +202,32 @@ func (m *Mount) propagation() string {
 	return strings.Join(parts, ", ")
 }
 
-// Text prints the trees.
-func Text(w io.Writer, all []Namespace) error {
+// Text prints the trees, one namespace after another.
+func (m *Machine) Text(w io.Writer) error {
 	b := bufio.NewWriterSize(w, 1<<16)
-	for i, n := range all {
-		if i > 0 {
+	first := true
+	err := m.Each(func(n *Namespace) error {
+		if !first {
 			b.WriteByte('\n')
 		}
+		first = false
 		if n.PID != 0 {
 			fmt.Fprintf(b, "mnt:[%d] of %s (pid %d), %d processes, %d mounts\n", n.NS, printable(n.Command), n.PID, n.Tasks, n.Mounts)
 		} else {
 			fmt.Fprintf(b, "%s, %d mounts\n", n.Command, n.Mounts)
 		}
-		if n.Root != nil {
-			n.Root.text(b)
+		if n.Root == nil {
+			return nil
 		}
-	}
-	return b.Flush()
+		return n.Root.text(b)
+	})
+	return cmp.Or(err, b.Flush())
 }
 
 // deepest is how far mounts are indented: they may be stacked without end.
 const deepest = 40
 
-func (m *Mount) text(b *bufio.Writer) {
+func (m *Mount) text(b *bufio.Writer) (err error) {
 	type open struct {
 		m           *Mount
 		first, rest string
@@ -206,33 +236,52 @@ func (m *Mount) text(b *bufio.Writer) {
 	for todo := []open{{m: m}}; len(todo) > 0; {
 		o := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		source := o.m.Source
-		if o.m.Root != "/" {
-			source += "[" + o.m.Root + "]"
+		for _, s := range [...]string{o.first, printable(o.m.Point), "  ", o.m.Type, " ", printable(o.m.source()), "  ", o.m.Flags, "  ", o.m.propagation(), "\n"} {
+			_, err = b.WriteString(s) // the writer keeps its first error
 		}
-		fmt.Fprintf(b, "%s%s  %s %s  %s  %s\n", o.first, printable(o.m.Point), o.m.Type, printable(source), o.m.Flags, o.m.propagation())
 		below := o.rest
 		if len(o.m.Children) > 0 {
 			below += "│"
 		}
 		for _, r := range o.m.Receivers {
-			fmt.Fprintf(b, "%s    → %s\n", below, printable(r))
+			b.WriteString(below)
+			b.WriteString("    → ")
+			b.WriteString(printable(r))
+			b.WriteByte('\n')
+		}
+		if len(o.m.Children) == 0 {
+			continue
+		}
+		c := open{nil, o.rest + "└─", o.rest + "  ", o.depth + 1}
+		next := open{nil, o.rest + "├─", o.rest + "│ ", o.depth + 1}
+		if o.depth+1 > deepest {
+			c.first, c.rest, next.first, next.rest = o.first, o.rest, o.first, o.rest
 		}
 		for i := len(o.m.Children) - 1; i >= 0; i-- {
-			c := open{o.m.Children[i], o.rest + "├─", o.rest + "│ ", o.depth + 1}
-			if i == len(o.m.Children)-1 {
-				c.first, c.rest = o.rest+"└─", o.rest+"  "
-			}
-			if c.depth > deepest {
-				c.first, c.rest = o.first, o.rest
-			}
+			c.m = o.m.Children[i]
 			todo = append(todo, c)
+			c = next
 		}
 	}
+	return err
+}
+
+func (m *Mount) source() string {
+	if m.Root == "/" {
+		return m.Source
+	}
+	return m.Source + "[" + m.Root + "]"
 }
 
 // printable keeps control characters of names, and those that turn the direction of text round, out of a terminal.
 func printable(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] >= ' ' && s[i] < 0x7f
+	}
+	if plain {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
 			return '?'

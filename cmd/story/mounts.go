@@ -198,15 +198,16 @@ func (p *program) mountsTree() *cobra.Command {
 				return err
 			}
 			p.refusedToo(m)
+			if output == "text" {
+				return m.Text(p.out)
+			}
 			switch all := m.Tree(); output {
-			case "json":
-				return p.json(all, mounts.Flat(all))
 			case "dot":
 				return mounts.DOT(p.out, all)
 			case "svg":
 				return mounts.SVG(p.out, all)
 			default:
-				return mounts.Text(p.out, all)
+				return p.json(all, mounts.Flat(all))
 			}
 		}}
 	c.Flags().IntSliceVar(&pids, "pid", nil, "only the namespaces of these processes")

@@ -41,7 +41,7 @@ type TableMount struct {
 // with another root directory is read from a process that has none, if there is one. Namespaces that could not be read, their last
 // process having ended meanwhile among them, are told in skipped.
 func MountTables(pids []int) (tables []MountTable, skipped []string, err error) {
-	r := tableReader{every: len(pids) == 0, index: map[uint64]int{}, whole: map[uint64]bool{}, failed: map[uint64]error{}, kernel: map[uint64]bool{}}
+	r := tableReader{words: words{}, every: len(pids) == 0, index: map[uint64]int{}, whole: map[uint64]bool{}, failed: map[uint64]error{}, kernel: map[uint64]bool{}}
 	if r.every {
 		names, err := filepath.Glob("/proc/[0-9]*")
 		if err != nil {
@@ -75,6 +75,7 @@ func MountTables(pids []int) (tables []MountTable, skipped []string, err error) 
 
 // tableReader collects the tables of namespaces, each from one of its processes.
 type tableReader struct {
+	words  words
 	every  bool // all processes, of which some end meanwhile
 	tables []MountTable
 	index  map[uint64]int
@@ -118,7 +119,7 @@ func (r *tableReader) read(pid int) error {
 			return nil
 		}
 	}
-	mounts, err := readTable(proc)
+	mounts, err := readTable(proc, r.words)
 	if again, e := os.Readlink(proc + "ns/mnt"); err == nil && (e != nil || again != link) {
 		err = syscall.ESRCH // what was read may be another process's, or namespace's
 	}
@@ -159,7 +160,7 @@ func gone(err error) bool {
 	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ESRCH) || errors.Is(err, syscall.EINVAL)
 }
 
-func readTable(proc string) ([]TableMount, error) {
+func readTable(proc string, w words) ([]TableMount, error) {
 	f, err := os.Open(proc + "mountinfo")
 	if err != nil {
 		return nil, err
@@ -169,12 +170,29 @@ func readTable(proc string) ([]TableMount, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ParseMountTable(proc+"mountinfo", text)
+	return parseMountTable(proc+"mountinfo", text, w)
 }
 
 // ParseMountTable reads the text of a mountinfo file, of whatever kernel: fields that it does not know are passed over. A line that
 // stands twice, as where the table has changed while it was read, counts once.
 func ParseMountTable(file string, text []byte) ([]TableMount, error) {
+	return parseMountTable(file, text, words{})
+}
+
+// words keep each string of the tables once: namespaces are copies of one another, and a string that was cut out of a line keeps the
+// whole line in memory.
+type words map[string]string
+
+func (w words) keep(s string) string {
+	if known, ok := w[s]; ok {
+		return known
+	}
+	s = strings.Clone(s)
+	w[s] = s
+	return s
+}
+
+func parseMountTable(file string, text []byte, w words) ([]TableMount, error) {
 	if len(text) > maxMountinfo {
 		return nil, fmt.Errorf("%s: it has more than %d bytes", file, maxMountinfo)
 	}
@@ -195,9 +213,9 @@ func ParseMountTable(file string, text []byte) ([]TableMount, error) {
 		}
 		up[l.id] = l.parent
 		if l.dev != dev || devText == "" {
-			dev, devText = l.dev, fmt.Sprintf("%d:%d", l.dev.major, l.dev.minor)
+			dev, devText = l.dev, w.keep(fmt.Sprintf("%d:%d", l.dev.major, l.dev.minor))
 		}
-		out = append(out, TableMount{l.id, l.parent, devText, l.root, l.point, l.flags, l.group, l.master, l.unbindable, l.fstype, l.source})
+		out = append(out, TableMount{l.id, l.parent, devText, w.keep(l.root), w.keep(l.point), l.flags, l.group, l.master, l.unbindable, w.keep(l.fstype), w.keep(l.source)})
 	}
 	if id, ok := ownAncestor(up); !ok {
 		return nil, fmt.Errorf("%s: mount %d is its own ancestor", file, id)
