@@ -160,7 +160,7 @@ func newLab(t *testing.T, dir, list string) *lab {
 	l.Task.Threads, l.Task.FSUsers = world.Given(1, l.at), world.Given(1, l.at)
 	l.Task.Devices = world.Devices{All: true, At: l.at}
 	for s := range kernel.NumSysctls {
-		b, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(s.String(), ".", "/"))
+		b, err := os.ReadFile(s.File())
 		if s.Optional() && os.IsNotExist(err) {
 			l.Sysctls[s] = world.Given(kernel.NotThere, l.at)
 		}

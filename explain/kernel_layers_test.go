@@ -43,6 +43,10 @@ func TestKernelOverlayLayers(t *testing.T) {
 		}
 		scenes = append(scenes, scene{"root", initRoot, []row{own, r}})
 	}
+	for _, r := range optionRows(s.Kernel) {
+		r.call = mount(r.call, "").call
+		scenes = append(scenes, scene{"options", initRoot, []row{own, r}})
+	}
 	tmp := row{`mount("t", "/ro", "tmpfs", 0, NULL)`, "-"}
 	readOnly := []row{own, tmp, {`mkdir("/ro/u", 0755)`, "-"}, {`mkdir("/ro/w", 0755)`, "-"}, {`mount(NULL, "/ro", NULL, MS_REMOUNT|MS_BIND|MS_RDONLY, NULL)`, "-"}}
 	nested := []row{own, mount(full, "-"), {`mkdir("/m/u", 0755)`, "-"}, {`mkdir("/m/w", 0755)`, "-"}, {`mkdir("/m/l", 0755)`, "-"}}
@@ -55,16 +59,46 @@ func TestKernelOverlayLayers(t *testing.T) {
 		scene{"another mount", initRoot, []row{own, {`mount("/w2", "/b", NULL, MS_BIND, NULL)`, "-"}, mount("lowerdir=/l,upperdir=/u,workdir=/b", "EINVAL"), {`mount("/l", "/b", NULL, MS_BIND, NULL)`, "-"}, mount("lowerdir=/b:/l2", "-")}},
 		scene{"volatile", initRoot, []row{own, mount(full+",volatile", "-"), {`umount2("/m", 0)`, "-"}, mount(full, "EINVAL"), mount(full+",volatile", "EINVAL"),
 			{`unlink("/w/work/incompat/volatile/dirty")`, "-"}, mount(full, "EINVAL"), {`rmdir("/w/work/incompat/volatile")`, "-"}, mount(full, "-"), {`umount2("/m", 0)`, "-"}, {`rmdir("/w/work")`, "-"}}},
+		scene{"index=on, in use", initRoot, []row{own, mount(full, "-"), onto("/b", "lowerdir=/l2,upperdir=/u,workdir=/w2,index=on", "EBUSY"), {`umount2("/m", 0)`, "-"}, {`rmdir("/w/work")`, "-"}}},
+		scene{"index=on, another lower layer", initRoot, []row{own, {`mount("t", "/ro", "tmpfs", 0, NULL)`, "-"}, {`mkdir("/ro/u", 0755)`, "-"}, {`mkdir("/ro/w", 0755)`, "-"},
+			mount("lowerdir=/l,upperdir=/ro/u,workdir=/ro/w,index=on", "-"), {`umount2("/m", 0)`, "-"}, mount("lowerdir=/l2,upperdir=/ro/u,workdir=/ro/w,index=on", "ESTALE"),
+			mount("lowerdir=/l2,upperdir=/ro/u,workdir=/ro/w", "-"), {`umount2("/m", 0)`, "-"}, mount("lowerdir=/l:/l2,upperdir=/ro/u,workdir=/ro/w,nfs_export=on", "-")}},
 		scene{"an unbindable layer", initRoot, []row{own, {`mount("/l", "/b", NULL, MS_BIND, NULL)`, "-"}, {`mount(NULL, "/b", NULL, MS_UNBINDABLE, NULL)`, "-"}, mount("lowerdir=/b:/l2", "EINVAL")}},
 		scene{"what it shows", initRoot, []row{own, mount(full, "-"), {`open("/m/f", O_RDONLY)`, "-"}, {`mkdir("/m/only/new", 0755)`, "-"}, {`rmdir("/u/only/new")`, "-"}, {`mkdir("/m/sub", 0755)`, "EEXIST"}, {`open("/m/gone", O_RDONLY)`, "ENOENT"}, {`rmdir("/w/work")`, "-"}}},
 		scene{"two lower layers", initRoot, []row{own, mount("lowerdir=/l:/l2", "-"), {`open("/m/f", O_RDONLY)`, "-"}, {`mkdir("/m/new", 0755)`, "EROFS"}}},
 		scene{"uid 1000", initPlain, []row{mount(full, "EPERM")}})
 	s.play(scenes)
+	trusted := map[bool]string{true: "EPERM", false: "-"}[s.Kernel.Has(kernel.OverlayAsksTrusted) == kernel.Yes]
 	enter := row{"unshare(CLONE_NEWUSER|CLONE_NEWNS)", "-"}
 	maps := []row{{"open uid_map 0", "-"}, {`write(3, "0 1000 1", 8)`, "-"}, {"open setgroups 0", "-"}, {`write(4, "deny", 4)`, "-"}, {"open gid_map 0", "-"}, {`write(5, "0 1000 1", 8)`, "-"}}
 	s.play([]scene{
 		{"an ordinary user", initPlain, append(append([]row{enter}, maps...), mount("lowerdir=/l,upperdir=/plain/u,workdir=/plain/w,userxattr", "-"), row{`mkdir("/m/new", 0755)`, "-"})},
 		{"an ordinary user, whose workdir is root's", initPlain, append(append([]row{enter}, maps...), mount("lowerdir=/l,upperdir=/x/u,workdir=/x/w,userxattr", "-"), row{`mkdir("/m/new", 0755)`, "EROFS"})},
+		{"trusted.* in a user namespace", initRoot, []row{own, enter, mount("lowerdir=/l:/l2,redirect_dir=on", trusted), mount("lowerdir=/l:/l2,redirect_dir=off", trusted), mount("lowerdir=/l:/l2,metacopy=on", trusted),
+			mount("lowerdir=/l:/l2,redirect_dir=nofollow", "-"), mount("lowerdir=/l:/l2,index=on,nfs_export=on", "-"), mount("lowerdir=/l:/l2,userxattr,redirect_dir=on", "EINVAL")}},
 		{"a layer with a locked mount", initRoot, []row{own, {`mount("t", "/x/u", "tmpfs", 0, NULL)`, "-"}, mount("lowerdir=/x:/l", "-"), {`umount2("/m", 0)`, "-"}, enter, mount("lowerdir=/x:/l", "EINVAL"), mount("lowerdir=/l2:/l", "-")}},
 	})
+}
+
+// optionRows are options of an overlay and what the kernel makes of them.
+func optionRows(k kernel.Release) []row {
+	const full, read = "lowerdir=/l,upperdir=/u,workdir=/w,", "lowerdir=/l:/l2,"
+	rows := []row{
+		{full + "redirect_dir=on", "-"}, {full + "redirect_dir=off", "-"}, {full + "redirect_dir=follow", "-"}, {full + "redirect_dir=nofollow", "-"}, {full + "redirect_dir=yes", "EINVAL"},
+		{full + "redirect_dir=", "EINVAL"}, {full + "redirect_dir", "EINVAL"}, {full + "index=on", "-"}, {full + "index=1", "EINVAL"}, {full + "index", "EINVAL"}, {full + "xino=auto", "-"}, {full + "xino=on", "-"}, {full + "xino=maybe", "EINVAL"},
+		{full + "metacopy=on", "-"}, {full + "metacopy=on,redirect_dir=on", "-"}, {full + "metacopy=on,redirect_dir=off", "EINVAL"}, {full + "metacopy=on,redirect_dir=follow", "EINVAL"}, {full + "metacopy=on,redirect_dir=nofollow", "EINVAL"},
+		{read + "metacopy=on,redirect_dir=follow", "-"}, {read + "metacopy=on,redirect_dir=nofollow", "EINVAL"}, {full + "metacopy=off,redirect_dir=nofollow", "-"},
+		{full + "nfs_export=on", "-"}, {full + "nfs_export=on,index=off", "EINVAL"}, {full + "index=off,nfs_export=on", "EINVAL"}, {full + "nfs_export=off,index=off", "-"}, {read + "nfs_export=on,index=off", "-"},
+		{read + "nfs_export=on,index=off,redirect_dir=nofollow", "EINVAL"}, {read + "nfs_export=on,index=on,redirect_dir=nofollow", "-"}, {full + "nfs_export=on,metacopy=on", "EINVAL"}, {full + "nfs_export=on,metacopy=off", "-"},
+		{full + "userxattr,redirect_dir=on", "EINVAL"}, {full + "userxattr,redirect_dir=off", "EINVAL"}, {full + "userxattr,redirect_dir=nofollow", "-"}, {full + "userxattr,metacopy=on", "EINVAL"}, {full + "userxattr,metacopy=off", "-"},
+		{full + "userxattr,index=on", "-"}, {full + "metacopy=on,metacopy=off,redirect_dir=nofollow", "-"}, {full + "volatile=on", "EINVAL"}, {full + "userxattr=on", "EINVAL"}, {full + "nosuchoption=1", "EINVAL"},
+		{full + "metacopy=on,upperdir=/gone", "ENOENT"}, {"metacopy=on,redirect_dir=off", "EINVAL"}, {"lowerdir=/l,upperdir=/u,metacopy=on,redirect_dir=off", "EINVAL"},
+	}
+	if k.Has(kernel.OverlayDataOnly) != kernel.Yes {
+		return rows
+	}
+	plain := map[bool]string{true: "-", false: "EINVAL"}[k.Has(kernel.OverlayDataPlain) == kernel.Yes]
+	return append(rows, row{"lowerdir=/l::/l2,metacopy=on", "-"}, row{"lowerdir=/l::/l2,upperdir=/u,workdir=/w,metacopy=on", "-"}, row{"lowerdir=/l::/l2", plain}, row{"lowerdir=/l::/l2,userxattr", plain}, row{"lowerdir=/l::/l2:/x,metacopy=on", "EINVAL"},
+		row{"lowerdir=/l::/gone,metacopy=on", "ENOENT"}, row{"lowerdir=/l::/gone:/x,metacopy=on", "ENOENT"}, row{"lowerdir=/l:::/l2,metacopy=on", "EINVAL"}, row{"lowerdir=/l::/l2::,metacopy=on", "EINVAL"}, row{"lowerdir=::/l,metacopy=on", "EINVAL"},
+		row{"lowerdir=/l::/l,metacopy=on", "ELOOP"}, row{"lowerdir=/x::/x/u,metacopy=on", "ELOOP"}, row{"lowerdir=/l::/l2::/x,metacopy=on", "-"}, row{"lowerdir=/l::/f,metacopy=on", "EINVAL"})
 }

@@ -254,6 +254,9 @@ const (
 	// OverlayDataPlain: such layers need no metacopy=on, and redirects and copies of attributes that must not be followed are refused
 	// before anything is looked for below (ovl_check_follow_redirect).
 	OverlayDataPlain
+	// OverlayAsksTrusted: options that need trusted.overlay.* are refused to who may not use that (ovl_fs_params_verify); before, they
+	// did nothing.
+	OverlayAsksTrusted
 	// RingMemoryLocked: the memory of an io_uring counts against RLIMIT_MEMLOCK (io_create_region).
 	RingMemoryLocked
 	numChanges
@@ -338,6 +341,7 @@ var changes = [numChanges]struct {
 	TruncateAsksFirst:      {in: [2]int{6, 14}},
 	RingMemoryLocked:       {in: [2]int{6, 14}, maybe: [2]int{6, 13}},
 	OverlayXattrWhiteouts:  {in: [2]int{6, 8}, maybe: [2]int{6, 7}},
+	OverlayAsksTrusted:     {in: [2]int{6, 12}},
 	OverlayDataOnly:        {in: [2]int{6, 5}},
 	OverlayDataPlain:       {in: [2]int{6, 16}},
 }

@@ -62,6 +62,13 @@ const (
 	QueueMsgMax
 	QueueMsgsizeMax
 
+	// Parameters of the module overlay: options of its mounts that are not given. Named as on the kernel's command line.
+	OverlayRedirectDir
+	OverlayAlwaysFollow
+	OverlayIndex
+	OverlayNFSExport
+	OverlayMetacopy
+
 	NumSysctls
 )
 
@@ -74,7 +81,8 @@ var sysctlNames = [NumSysctls]string{"fs.protected_symlinks", "fs.protected_hard
 	"vm.mmap_min_addr", "vm.memfd_noexec",
 	"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.ip_local_port_range",
 	"kernel.shmmax", "kernel.shmall", "kernel.shmmni", "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
-	"fs.mqueue.queues_max", "fs.mqueue.msg_max", "fs.mqueue.msgsize_max"}
+	"fs.mqueue.queues_max", "fs.mqueue.msg_max", "fs.mqueue.msgsize_max",
+	"overlay.redirect_dir", "overlay.redirect_always_follow", "overlay.index", "overlay.nfs_export", "overlay.metacopy"}
 
 // NotThere is the value of a setting that the kernel does not have.
 const NotThere = -1 << 31
@@ -85,7 +93,7 @@ func (s Sysctl) Optional() bool {
 	case UnprivilegedUsernsClone, ApparmorRestrictUserns, IOUringDisabled, IOUringGroup, MemfdNoexec:
 		return true
 	}
-	return false
+	return s.module() != ""
 }
 
 // NewIPC is the value that a setting has in a new IPC namespace; ok is false for settings of anything else.
@@ -127,6 +135,22 @@ func (s Sysctl) NewNet() (v int, ok bool) {
 	return 0, false
 }
 
+// module is the module of a parameter, empty for settings of /proc/sys.
+func (s Sysctl) module() string {
+	if s >= OverlayRedirectDir {
+		return "overlay"
+	}
+	return ""
+}
+
+// File is where the kernel shows a setting.
+func (s Sysctl) File() string {
+	if module := s.module(); module != "" {
+		return "/sys/module/" + module + "/parameters/" + strings.TrimPrefix(sysctlNames[s], module+".")
+	}
+	return "/proc/sys/" + strings.ReplaceAll(sysctlNames[s], ".", "/")
+}
+
 // String returns the setting's name as sysctl(8) prints it.
 func (s Sysctl) String() string { return sysctlNames[s] }
 
@@ -145,6 +169,13 @@ func ParseSysctl(name string) (Sysctl, bool) {
 // apart; of kernel.sem the first and the third. What is above the largest int counts as that.
 func (s Sysctl) ParseValue(text string) (int, error) {
 	f := strings.Fields(text)
+	if s.module() != "" {
+		on, err := strconv.ParseBool(strings.NewReplacer("Y", "1", "N", "0").Replace(strings.TrimSpace(text)))
+		if on {
+			return 1, err
+		}
+		return 0, err
+	}
 	switch s {
 	case PingGroupRange, LocalPortRange:
 	case SemLimits:

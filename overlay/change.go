@@ -196,6 +196,11 @@ func Spilt(fs *world.FS, p world.Path) {
 	}
 }
 
+// Rooted keeps on the root of an upper layer which lower one it belongs to, as a mount with index=on does (ovl_get_indexdir).
+func Rooted(fs *world.FS, ov *world.Overlay) {
+	setMarks(fs, ov, ov.Upper, func(m *world.Marks) { m.Traced, m.Origin = true, ov.Lower[0] })
+}
+
 // decodes reports whether the handle of a lower object is kept and read (ovl_can_decode_fh): an overlay's files have none by
 // themselves, a user namespace's root may not read them, and user.* attributes are for files and directories only.
 func decodes(fs *world.FS, ov *world.Overlay, lower world.DentryID) bool {

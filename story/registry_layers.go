@@ -27,6 +27,25 @@ var (
 		Long:  "An overlay that was mounted with volatile synchronises nothing, and leaves work/incompat/volatile in workdir, also when it is unmounted. No overlay is mounted with that workdir until somebody who knows that the upper layer is whole removes the directory; engines throw the layer away instead.",
 		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,volatile o m; umount m; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w o m",
 	})
+	OverlayOptions = define(Info{
+		ID: "OVL318", Gate: Overlay, Title: "options of an overlay that go together", Denies: "overlayfs does not take together: {0}", Refuses: "conflicting options",
+		Facts: []FactInfo{{"conflict", KindString}}, Function: "ovl_fs_params_verify", Errno: "EINVAL", Releases: "metacopy since Linux 4.19, userxattr since 5.11; data-only layers without metacopy=on since 6.16", Man: "kernel.org/doc/html/latest/filesystems/overlayfs.html",
+		Note:  "the kernel's log names the two options",
+		Long:  "metacopy=on needs redirect_dir=on, nfs_export=on needs index=on and goes without metacopy, and userxattr has neither redirects nor metacopy. Where both of two such options are given the mount is refused; where one is a parameter of the module it gives way. redirect_dir=off still follows redirects, unless the module's redirect_always_follow is off.",
+		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,metacopy=on,redirect_dir=follow o m",
+	})
+	LayerBusy = define(Info{
+		ID: "OVL319", Gate: Overlay, Title: "with index=on an upper layer is one overlay's", Denies: "upperdir {obj} is another overlay's, and index=on", Refuses: "a layer that is in use",
+		Function: "ovl_report_in_use", Errno: "EBUSY", Releases: "since Linux 4.13", Man: "kernel.org/doc/html/latest/filesystems/overlayfs.html",
+		Long:  "Two overlays that write to one upper layer do not know of each other's changes. Without index=on the kernel only logs a warning.",
+		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w o m; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w2,index=on o n",
+	})
+	LayerOrigin = define(Info{
+		ID: "OVL320", Gate: Overlay, Title: "with index=on an upper layer belongs to one lower layer", Denies: "upperdir {obj} was mounted with index=on above another lowerdir", Refuses: "another lower layer", Unknowns: "whether upperdir {obj} was mounted with index=on above another lowerdir is not known",
+		Function: "ovl_get_indexdir", Errno: "ESTALE", Releases: "since Linux 4.13", Man: "kernel.org/doc/html/latest/filesystems/overlayfs.html",
+		Long:  "With index=on the root of the upper layer keeps the file handle of the topmost lower layer in trusted.overlay.origin. A copy of the layers, whose handles are others, is refused; removing the attribute, and the directory index in workdir, lets it be mounted.",
+		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,index=on o m; umount m; mount -t overlay -o lowerdir=l2,upperdir=u,workdir=w,index=on o m",
+	})
 	LayerOverlap = define(Info{
 		ID: "OVL313", Gate: Overlay, Title: "layers do not overlap", Denies: "lower layer {obj} is another layer, or lies in one", Refuses: "overlapping layers",
 		Function: "ovl_setup_trap, ovl_check_overlapping_layers", Errno: "ELOOP", Releases: "since Linux 5.2", Man: "kernel.org/doc/html/latest/filesystems/overlayfs.html",

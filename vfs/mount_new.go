@@ -126,10 +126,11 @@ func newMount(c *check.Check, a MountArgs, p world.Path) story.Errno {
 		return err
 	}
 	var l layers
-	if fs.name == "overlay" {
-		err = l.options(c, p, data)
-	} else {
+	switch {
+	case fs.name != "overlay":
 		err = parseOptions(c, p, fs.name, data, a.NoData)
+	case parsesLayers(c):
+		err = l.options(c, p, data)
 	}
 	if err != 0 {
 		return err
@@ -143,7 +144,13 @@ func newMount(c *check.Check, a MountArgs, p world.Path) story.Errno {
 		}
 	}
 	if fs.name == "overlay" {
-		if err := l.fill(c, p); err != 0 {
+		if !parsesLayers(c) {
+			err = l.options(c, p, data)
+		}
+		if err == 0 {
+			err = l.fill(c, p)
+		}
+		if err != 0 {
 			return err
 		}
 	}

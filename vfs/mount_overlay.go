@@ -21,22 +21,20 @@ type layers struct {
 	lower             [maxLayers]world.Path
 	n                 int
 	names             [2 + maxLayers]string // upper, work and lower ones as they are written, where they are looked up later
+	data              int                   // how many of the lower ones, the last, hold data only
 	hasUpper, hasWork bool
-	userXattr         bool
-	volatile          bool
-	unsure            bool // an option is not modelled: what follows is not known
+	overlayConfig
+	unsure bool // an option is not modelled: what follows is not known
 }
 
-// overlayOptions are the options that overlayfs knows beside those of layers; what they lead to is modelled for the first ones only.
-const (
-	plainOverlay = "userxattr volatile default_permissions xino="
-	otherOverlay = "redirect_dir= index= uuid= nfs_export= metacopy= verity= lowerdir+= datadir+= override_creds nooverride_creds fsync="
-)
+// otherOverlay are options that overlayfs knows, beside those of layers and of overlayConfig; what they lead to is not modelled.
+const otherOverlay = "uuid= verity= lowerdir+= datadir+= override_creds nooverride_creds fsync="
 
 // options reads the options in the order in which they are written. Since Linux 6.5 the layers are looked up meanwhile, before the
 // capability is asked for (ovl_parse_param).
 func (l *layers) options(c *check.Check, p world.Path, data string) story.Errno {
-	now := c.K.Has(kernel.OverlayParsesLayers) != kernel.No
+	now := parsesLayers(c)
+	l.defaults(c)
 	for opt := range strings.SplitSeq(data, ",") {
 		name, value, has := strings.Cut(opt, "=")
 		s := story.Step{Code: story.MountOption, Errno: story.EINVAL, Op: story.OpMount, Obj: p.Ref()}
@@ -54,8 +52,7 @@ func (l *layers) options(c *check.Check, p world.Path, data string) story.Errno 
 			}
 		case layer:
 			return c.Refuse(s)
-		case knows(plainOverlay, name, has):
-			l.userXattr, l.volatile = l.userXattr || name == "userxattr", l.volatile || name == "volatile"
+		case l.set(opt):
 		case knows(otherOverlay, name, has), strings.HasSuffix(name, "context"), strings.HasPrefix(name, "smackfs"):
 			c.Unknown(s)
 			l.unsure = true
@@ -65,6 +62,10 @@ func (l *layers) options(c *check.Check, p world.Path, data string) story.Errno 
 	}
 	return 0
 }
+
+// parsesLayers reports whether options and layers are looked at before the capability is asked for; earlier kernels do all of it when the
+// filesystem is made.
+func parsesLayers(c *check.Check) bool { return c.K.Has(kernel.OverlayParsesLayers) != kernel.No }
 
 // take takes the layers of one option; a later one of the same name replaces it.
 func (l *layers) take(c *check.Check, p world.Path, name, value string, now bool) story.Errno {
@@ -85,25 +86,38 @@ func (l *layers) take(c *check.Check, p world.Path, name, value string, now bool
 }
 
 func (l *layers) takeLower(c *check.Check, p world.Path, value string, now bool) story.Errno {
-	l.n = 0
+	l.n, l.data = 0, 0
 	if value == "" {
 		return 0
 	}
 	if value[0] == ':' || value[len(value)-1] == ':' {
 		return badMount(c, p, "lowerdir begins or ends with a colon")
 	}
+	only := c.K.Has(kernel.OverlayDataOnly)
+	if only != kernel.No && strings.Contains(value, ":::") {
+		return badMount(c, p, "lowerdir has three colons in a row")
+	}
+	data := false
 	for layer := range strings.SplitSeq(value, ":") {
 		switch {
-		case layer == "":
+		case layer == "" && only != kernel.Yes:
 			notModelled(c, p, "data-only layers", story.ENOENT)
 			l.unsure = true
 			continue
+		case layer == "":
+			data = true
+			continue
+		case !data && l.data > 0:
+			return badMount(c, p, "a layer behind those that hold data only")
 		case l.n == maxLayers:
 			notModelled(c, p, "so many layers", story.ENOENT, story.ELOOP)
 			l.unsure = true
 			return 0
 		}
-		l.names[2+l.n] = layer
+		if l.names[2+l.n] = layer; data {
+			l.data++
+		}
+		data = false
 		l.n++
 		if now {
 			if err := l.find(c, "lowerdir", layer, &l.lower[l.n-1]); err != 0 {
@@ -174,10 +188,13 @@ func (l *layers) fill(c *check.Check, p world.Path) story.Errno {
 	if l.unsure {
 		return notModelled(c, p, "what overlayfs makes of its layers", story.ENOENT, story.ENOTDIR, story.EBUSY, story.EROFS, story.ELOOP, story.EPERM)
 	}
+	if err := l.resolve(c, p); err != 0 || l.unsure {
+		return err
+	}
 	if l.n == 0 {
 		return withoutLayer(c, p, "a lowerdir")
 	}
-	later := c.K.Has(kernel.OverlayParsesLayers) == kernel.No
+	later := !parsesLayers(c)
 	if l.hasUpper {
 		if err := l.fillUpper(c, p, later); err != 0 {
 			return err
@@ -207,6 +224,9 @@ func (l *layers) fillUpper(c *check.Check, p world.Path, later bool) story.Errno
 		}
 	}
 	if err := cloneLayer(c, l.upper); err != 0 {
+		return err
+	}
+	if err := l.inUse(c); err != 0 {
 		return err
 	}
 	if later {
@@ -285,6 +305,9 @@ func (l *layers) fillLower(c *check.Check, later bool) story.Errno {
 			return err
 		}
 	}
+	if err := l.sameOrigin(c); err != 0 {
+		return err
+	}
 	for i := range l.n {
 		at := l.lower[i].Dentry
 		if l.hasUpper && (within(fs, at, l.upper.Dentry) || within(fs, at, l.work.Dentry)) {
@@ -358,10 +381,16 @@ func newOverlay(c *check.Check, sb world.SB, data string) (id world.SBID, ok boo
 		return 0, false
 	}
 	fs := c.W.FS
-	ov := (&world.Overlay{Mounter: *c.Cred, UserXattr: l.userXattr, Redirect: world.Given(false, sb.At)}).Under(c.K)
+	l.fallBack(c)
+	ov := (&world.Overlay{Mounter: *c.Cred, UserXattr: l.userXattr, Redirect: world.Given(l.redirect == redirectOn, sb.At), NFSExport: world.Given(l.export, sb.At), NoFollow: l.redirect == redirectNone,
+		Metacopy: l.metacopy, Index: l.index, Xino: l.xino}).Under(c.K)
 	idmap := c.W.Mounts[l.lower[0].Mount].IDMap
 	for i := range l.n {
-		ov.Lower, ov.Names = append(ov.Lower, l.lower[i].Dentry), append(ov.Names, l.names[2+i])
+		if i < l.n-l.data {
+			ov.Lower, ov.Names = append(ov.Lower, l.lower[i].Dentry), append(ov.Names, l.names[2+i])
+		} else {
+			ov.DataOnly = append(ov.DataOnly, l.lower[i].Dentry)
+		}
 		if c.W.Mounts[l.lower[i].Mount].IDMap != idmap {
 			return 0, false
 		}
@@ -384,6 +413,10 @@ func newOverlay(c *check.Check, sb world.SB, data string) (id world.SBID, ok boo
 			ino := world.Inode{SB: fs.I(l.work.Dentry).SB, Mode: world.TypeDir, UID: c.Cred.FSUID, GID: c.Cred.FSGID, Known: world.KnownAll, Whole: true, Nlink: 2, At: sb.At}
 			overlay.OnDisk(ov, &ino)
 			work := fs.Add(l.work.Dentry, "work", ino)
+			if l.index {
+				fs.Add(l.work.Dentry, "index", ino)
+				overlay.Rooted(fs, ov)
+			}
 			if ov.Volatile = l.volatile; l.volatile { // ovl_create_volatile_dirty
 				ino.Mode |= 0o700
 				in := fs.Add(fs.Add(work, "incompat", ino), "volatile", ino)

@@ -60,7 +60,7 @@ func Local() (*Node, error) {
 		n.local["binfmtMisc"] = "/proc/sys/fs/binfmt_misc"
 	}
 	for s := range kernel.NumSysctls {
-		file := "/proc/sys/" + strings.ReplaceAll(s.String(), ".", "/")
+		file := s.File()
 		if text, err := os.ReadFile(file); err == nil {
 			if v, err := s.ParseValue(string(text)); err == nil {
 				n.Sysctls[s.String()] = Setting(v)
