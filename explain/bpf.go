@@ -18,6 +18,11 @@ func bpf(c *check.Check, call *syscalls.Call) story.Errno {
 		return e
 	}
 	cmd, attr, size := uint32(call.Args[0].Val), &call.Args[1], uint32(call.Args[2].Val)
+	if c.K.Has(kernel.BPFHookFirst) == kernel.No {
+		if e := bpfUnprivileged(c, cmd); e != 0 {
+			return e
+		}
+	}
 	switch {
 	case size > 4096:
 		return vfs.Invalid(c, story.E2BIG, "the attributes are bigger than a page")
@@ -61,6 +66,18 @@ func bpf(c *check.Check, call *syscalls.Call) story.Errno {
 	return vfs.NotKnown(c, "which programs, maps and links the attributes name", story.EINVAL, story.EBADF, story.EPERM, story.EFAULT, story.ENOENT, story.E2BIG, story.EEXIST, story.EACCES, story.EOPNOTSUPP)
 }
 
+// bpfUnprivileged is how __sys_bpf began: unprivileged_bpf_disabled refuses before anything is looked at.
+func bpfUnprivileged(c *check.Check, cmd uint32) story.Errno {
+	if c.K.Has(kernel.BPFRefusesCreation) == kernel.No {
+		return vfs.SettingNeeds(c, kernel.UnprivilegedBPFDisabled, 0, kernel.CapBpf, kernel.CapSysAdmin, story.EPERM)
+	}
+	may := vfs.Either(c, kernel.CapBpf, kernel.CapSysAdmin)
+	if cmd != 0 && cmd != 5 {
+		return 0
+	}
+	return vfs.SettingHeld(c, kernel.UnprivilegedBPFDisabled, 0, kernel.CapBpf, may, story.EPERM)
+}
+
 func bpfAdmin(c *check.Check, more story.Errno) story.Errno {
 	if e := vfs.CapableHost(c, kernel.CapSysAdmin, story.OpSystem); e != 0 {
 		return e
@@ -69,7 +86,7 @@ func bpfAdmin(c *check.Check, more story.Errno) story.Errno {
 }
 
 // bpfMap is map_create: unprivileged_bpf_disabled closes every map, CAP_BPF is for most types, CAP_NET_ADMIN for those of
-// the network.
+// the network. Before Linux 6.5 the type's own map_alloc_check asked for these, before it looked at sizes.
 func bpfMap(c *check.Check, attr *syscalls.Arg) story.Errno {
 	typ := uint32(part(attr, "map_type"))
 	if typ == 0 || typ > 40 {
@@ -78,13 +95,19 @@ func bpfMap(c *check.Check, attr *syscalls.Arg) story.Errno {
 	if !plainMap(attr, typ) {
 		vfs.NotKnown(c, "whether the kernel makes such a map of these sizes", story.EINVAL, story.E2BIG)
 	}
-	if e := vfs.SettingNeeds(c, kernel.UnprivilegedBPFDisabled, 0, kernel.CapBpf, kernel.CapSysAdmin, story.EPERM); e != 0 {
-		return e
+	if c.K.Has(kernel.BPFHookFirst) != kernel.No {
+		if e := vfs.SettingNeeds(c, kernel.UnprivilegedBPFDisabled, 0, kernel.CapBpf, kernel.CapSysAdmin, story.EPERM); e != 0 {
+			return e
+		}
 	}
 	switch typ {
 	case 1, 2, 3, 4, 5, 6, 8, 12, 13, 19, 21, 27, 31:
 	case 14, 15, 17, 18, 25:
-		if e := vfs.HoldsEither(c, kernel.CapNetAdmin, kernel.CapSysAdmin, story.EPERM); e != 0 {
+		other := kernel.CapSysAdmin
+		if c.K.Has(kernel.BPFTokens) == kernel.No {
+			other = kernel.CapNetAdmin
+		}
+		if e := vfs.HoldsEither(c, kernel.CapNetAdmin, other, story.EPERM); e != 0 {
 			return e
 		}
 	default:
@@ -92,7 +115,13 @@ func bpfMap(c *check.Check, attr *syscalls.Arg) story.Errno {
 			return e
 		}
 	}
-	return vfs.FreeDescriptor(c)
+	if typ == 2 { // array_map_alloc guards the values against speculation unless the task may leave that out (bpf_bypass_spec_v1)
+		vfs.Either(c, kernel.CapPerfmon, kernel.CapSysAdmin)
+	}
+	if e := vfs.FreeDescriptor(c); e != 0 {
+		return e
+	}
+	return c.LSM.OnSystem(c, story.HookBpfMap, uint64(part(attr, "map_flags")))
 }
 
 // plainMap reports whether the map is an array or a hash table of small sizes and nothing else, which every kernel makes.
@@ -129,14 +158,29 @@ func bpfProgram(c *check.Check, attr *syscalls.Arg) story.Errno {
 	if part(attr, "prog_flags") != 0 {
 		vfs.NotKnown(c, "whether the kernel knows these flags of programs", story.EINVAL)
 	}
-	if e := vfs.SettingNeeds(c, kernel.UnprivilegedBPFDisabled, 0, kernel.CapBpf, kernel.CapSysAdmin, story.EPERM); e != 0 {
-		return e
+	if license, _ := attr.Field("license"); license.Val == 0 && license.Str == "" && c.K.Has(kernel.BPFHookFirst) == kernel.No { // it was copied first
+		return vfs.Fault(c)
 	}
-	if count == 0 || count > 1000000 {
-		return vfs.Invalid(c, story.E2BIG, "a program has 1 to 1000000 instructions")
+	once, may := c.K.Has(kernel.BPFHookFirst) != kernel.No, kernel.NotKnown // whether CAP_BPF is asked for once
+	if once {
+		may = vfs.Either(c, kernel.CapBpf, kernel.CapSysAdmin)
+		if e := vfs.SettingHeld(c, kernel.UnprivilegedBPFDisabled, 0, kernel.CapBpf, may, story.EPERM); e != 0 {
+			return e
+		}
+	} else if count != 0 {
+		may = vfs.Either(c, kernel.CapBpf, kernel.CapSysAdmin)
+	}
+	switch {
+	case count == 0, count > 1000000, count > 4096 && may == kernel.No:
+		return vfs.Invalid(c, story.E2BIG, "a program has 1 to 1000000 instructions, without CAP_BPF 4096")
+	case count > 4096 && may == kernel.NotKnown:
+		c.MayEnd(story.E2BIG)
 	}
 	if typ != 1 && typ != 8 {
-		if e := vfs.HoldsEither(c, kernel.CapBpf, kernel.CapSysAdmin, story.EPERM); e != 0 {
+		if !once {
+			may = vfs.Either(c, kernel.CapBpf, kernel.CapSysAdmin)
+		}
+		if e := vfs.Held(c, kernel.CapBpf, kernel.CapSysAdmin, may, story.EPERM); e != 0 {
 			return e
 		}
 	}

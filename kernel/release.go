@@ -259,6 +259,12 @@ const (
 	OverlayAsksTrusted
 	// RingMemoryLocked: the memory of an io_uring counts against RLIMIT_MEMLOCK (io_create_region).
 	RingMemoryLocked
+	// BPFRefusesCreation: kernel.unprivileged_bpf_disabled refuses new maps and programs; before, every command (__sys_bpf).
+	BPFRefusesCreation
+	// BPFHookFirst: it does so behind the security modules and the look at the attributes (map_create, bpf_prog_load).
+	BPFHookFirst
+	// BPFTokens: CAP_SYS_ADMIN is as good as CAP_NET_ADMIN for maps of the network (bpf_token_capable).
+	BPFTokens
 	numChanges
 )
 
@@ -344,6 +350,9 @@ var changes = [numChanges]struct {
 	OverlayAsksTrusted:     {in: [2]int{6, 12}},
 	OverlayDataOnly:        {in: [2]int{6, 5}},
 	OverlayDataPlain:       {in: [2]int{6, 16}},
+	BPFRefusesCreation:     {in: [2]int{5, 19}},
+	BPFHookFirst:           {in: [2]int{6, 5}},
+	BPFTokens:              {in: [2]int{6, 9}},
 }
 
 // inSeries reports whether the release is one of these stable ones, or a later one of the same series.

@@ -29,7 +29,7 @@ var hooksOf = map[string]string{
 		"inode_getxattr inode_setxattr inode_listxattr inode_removexattr inode_get_acl inode_set_acl inode_remove_acl inode_file_getattr inode_file_setattr path_notify file_open file_permission " +
 		"file_ioctl file_lock file_fcntl file_mprotect mmap_file mmap_addr sb_mount sb_remount sb_umount sb_statfs sb_kern_mount move_mount bprm_creds_for_exec userns_create task_kill task_prlimit " +
 		"task_setnice task_setioprio task_setscheduler task_setpgid capset ptrace_access_check ptrace_traceme socket_create socket_bind socket_connect socket_listen unix_stream_connect unix_may_send " +
-		"syslog quotactl kernel_read_file kernel_load_data bpf perf_event_open uring_override_creds uring_sqpoll key_permission ipc_permission " +
+		"syslog quotactl kernel_read_file kernel_load_data bpf bpf_map perf_event_open uring_override_creds uring_sqpoll key_permission ipc_permission " +
 		"task_getpgid task_getsid task_getscheduler task_getioprio task_movememory task_setrlimit uring_allowed capget task_alloc inode_init_security_anon " +
 		"socket_setsockopt shm_alloc_security msg_queue_alloc_security sem_alloc_security shm_associate msg_queue_associate sem_associate shm_shmctl msg_queue_msgctl sem_semctl shm_shmat " +
 		"msg_queue_msgsnd sem_semop sb_eat_lsm_opts",

@@ -204,6 +204,16 @@ func (a *asking) hook() {
 		if perm := map[uint64]string{0: "map_create", 5: "prog_load"}[q.Args[0]]; perm != "" {
 			a.ask(a.source, "bpf", perm)
 		}
+	case story.HookBpfMap: // bpf_map_fmode_to_av: the map has the label of who makes it
+		const rdonly, wronly = 1 << 3, 1 << 4
+		switch q.Args[0] & (rdonly | wronly) {
+		case rdonly:
+			a.ask(a.source, "bpf", "map_read")
+		case wronly:
+			a.ask(a.source, "bpf", "map_write")
+		default:
+			a.ask(a.source, "bpf", "map_read", "map_write")
+		}
 	case story.HookPerfEventOpen:
 		a.ask(a.source, "perf_event", [...]string{check.PerfOpen: "open", check.PerfCPU: "cpu", check.PerfKernel: "kernel"}[q.Args[0]])
 	case story.HookUringAllowed:

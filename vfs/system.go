@@ -111,9 +111,17 @@ func and(a, b kernel.Answer) kernel.Answer {
 
 // HoldsEither asks for one of two capabilities in the initial user namespace, as perfmon_capable and bpf_capable do.
 func HoldsEither(c *check.Check, a, b kernel.Cap, errno story.Errno) story.Errno {
+	return Held(c, a, b, either(c, a, b), errno)
+}
+
+// Either asks for one of two capabilities; what comes of the answer is the caller's.
+func Either(c *check.Check, a, b kernel.Cap) kernel.Answer { return either(c, a, b) }
+
+// Held is what comes of asking for one of two capabilities.
+func Held(c *check.Check, a, b kernel.Cap, may kernel.Answer, errno story.Errno) story.Errno {
 	cr := c.Cred
 	s := story.Step{Code: story.CapNeeded, Errno: errno, Op: story.OpSystem, Fact: [3]story.Origin{cr.EffectiveAt, 0, cr.EffectiveAt}, Val: [3]uint64{uint64(a), 0, uint64(cr.Effective)}}
-	switch either(c, a, b) {
+	switch may {
 	case kernel.Yes:
 		c.Pass(s)
 		return 0
@@ -129,13 +137,21 @@ func HoldsEither(c *check.Check, a, b kernel.Cap, errno story.Errno) story.Errno
 
 // SettingNeeds asks for one of two capabilities where a setting is above a bound.
 func SettingNeeds(c *check.Check, s kernel.Sysctl, above int, a, b kernel.Cap, errno story.Errno) story.Errno {
+	may := kernel.Yes
+	if v := c.W.Sysctl(s); !v.Known() || v.V > above {
+		may = either(c, a, b)
+	}
+	return SettingHeld(c, s, above, a, may, errno)
+}
+
+// SettingHeld is what comes of it where the capability was asked for whatever the setting is.
+func SettingHeld(c *check.Check, s kernel.Sysctl, above int, a kernel.Cap, may kernel.Answer, errno story.Errno) story.Errno {
 	v := c.W.Sysctl(s)
 	step := story.Step{Code: story.SettingNeedsCap, Errno: errno, Op: story.OpSystem, Fact: [3]story.Origin{v.At, v.At, c.Cred.EffectiveAt}, Val: [3]uint64{c.Word(s.String()), uint64(int64(v.V)), uint64(a)}}
 	if v.Known() && v.V <= above {
 		c.Pass(step)
 		return 0
 	}
-	may := either(c, a, b)
 	switch {
 	case may == kernel.Yes:
 		c.Pass(step)

@@ -332,6 +332,9 @@ func (g *gen) last(others bool) string {
 		}
 		return fmt.Sprintf("mount(\"t\", %q, \"tmpfs\", 0, %q)", g.pick(".", ".", g.path()), g.options())
 	}
+	if g.one(6) {
+		return g.bpf()
+	}
 	if others && g.one(6) {
 		return "ptrace(PTRACE_SEIZE, PID1, 0, 0)"
 	}
@@ -339,4 +342,12 @@ func (g *gen) last(others bool) string {
 		"chroot(\"a\")", "sethostname(\"x\", 1)", "fork()", "shmget(IPC_PRIVATE, 100, 0600)", "msgget(IPC_PRIVATE, 0600)", "semget(IPC_PRIVATE, 1, 0600)", "memfd_secret(0)", "userfaultfd(1)", "io_uring_setup(1, {flags=0})",
 		"syslog(SYSLOG_ACTION_READ_ALL, 0xb0f0, 100)", "syslog(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0)", "perf_event_open({type=1, size=120, config=0, exclude_kernel=1}, 0, -1, -1, 0)", "perf_event_open({type=1, size=120, config=0}, 0, -1, -1, 0)",
 		"ptrace(PTRACE_TRACEME, 0, 0, 0)", "shmctl(0, IPC_INFO, 0xb0f0)")
+}
+
+// bpf writes a call that makes a map, or one that is refused before it gives the verifier a program.
+func (g *gen) bpf() string {
+	if g.one(3) {
+		return fmt.Sprintf("bpf(BPF_PROG_LOAD, {prog_type=%d, insn_cnt=%d, license=\"GPL\"}, 120)", g.number(1, 2, 6, 8), g.number(0, 0, 1, 2000000))
+	}
+	return fmt.Sprintf("bpf(BPF_MAP_CREATE, {map_type=%d, key_size=4, value_size=4, max_entries=%d}, 72)", g.number(1, 1, 2, 9, 99), g.number(1, 16))
 }
