@@ -105,6 +105,7 @@ type Check struct {
 	Mounts    any      // package vfs keeps the mounts' tree here between calls
 	Moved     Moved    // namespaces that are made or entered
 	Became    Became   // what the task itself becomes
+	Messages  Messages // what comes into a queue of System V, or out of it
 	Copied    []Copied // what an overlay has copied up, a directory before what it holds
 	Carried   Carried  // what an overlay has marked for a rename that is refused afterwards
 	muted     bool     // a check on behalf of another one: not recorded
@@ -186,6 +187,13 @@ type Became struct {
 	Exe    world.Path // which one, a script's interpreter
 }
 
+// Messages is a message that a call puts into a queue, or takes out of it.
+type Messages struct {
+	Queue *world.IPCObject
+	Sent  world.Message
+	Took  int // which one; -1: Sent is put in
+}
+
 // ErrnoSet is a set of errnos.
 type ErrnoSet [3]uint64
 
@@ -225,6 +233,7 @@ func (c *Check) Reset(record bool, forgiven []story.Step) {
 	c.Mounting = Mounting{}
 	c.Moved = Moved{}
 	c.Carried = Carried{}
+	c.Messages = Messages{}
 	c.withheld.Code, c.avcs, c.NewLabel = 0, c.avcs[:0], ""
 	if c.Became.Creds || c.Became.Unsure || c.Became.Exec {
 		c.Became = Became{}

@@ -78,7 +78,7 @@ func msgsnd(c *check.Check, call *syscalls.Call) story.Errno {
 
 func msgrcv(c *check.Check, call *syscalls.Call) story.Errno {
 	a := call.Args
-	return vfs.Message{ID: int(int32(a[0].Val)), Size: int64(a[2].Val), Flags: a[4].Val, Fault: isNull(&a[1])}.Receive(c)
+	return vfs.Message{ID: int(int32(a[0].Val)), Type: int64(a[3].Val), Size: int64(a[2].Val), Flags: a[4].Val, Fault: isNull(&a[1])}.Receive(c)
 }
 
 func semop(c *check.Check, call *syscalls.Call) story.Errno {

@@ -26,6 +26,9 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 	for _, cp := range j.c.Copied {
 		overlay.Copied(j.w.FS, cp)
 	}
+	if m := j.c.Messages; m.Queue != nil {
+		vfs.Queued(m)
+	}
 	if d := j.c.Removed; d.Path != (world.Path{}) {
 		j.remove(d)
 		return

@@ -230,7 +230,7 @@ func (s *Stack) OnSocket(c *check.Check, h story.Hook, of *world.Socket, op stor
 }
 
 func (s *Stack) OnIPC(c *check.Check, h story.Hook, o *world.IPCObject, op story.Op, arg uint64) story.Errno {
-	return s.ask(c, question{Question: check.Question{Hook: h, Op: op, IPC: o, Args: [3]uint64{arg}}})
+	return s.ask(c, question{Question: check.Question{Hook: h, Op: op, IPC: o, Cred: c.Cred, Args: [3]uint64{arg}}})
 }
 
 func (s *Stack) AnonInode(c *check.Check, kind string) story.Errno {

@@ -32,7 +32,7 @@ var hooksOf = map[string]string{
 		"syslog quotactl kernel_read_file kernel_load_data bpf bpf_map perf_event_open uring_override_creds uring_sqpoll key_permission ipc_permission " +
 		"task_getpgid task_getsid task_getscheduler task_getioprio task_movememory task_setrlimit uring_allowed capget task_alloc inode_init_security_anon " +
 		"socket_setsockopt shm_alloc_security msg_queue_alloc_security sem_alloc_security shm_associate msg_queue_associate sem_associate shm_shmctl msg_queue_msgctl sem_semctl shm_shmat " +
-		"msg_queue_msgsnd sem_semop sb_eat_lsm_opts",
+		"msg_queue_msgsnd msg_queue_msgrcv sem_semop sb_eat_lsm_opts",
 }
 
 // hookSet is a set of hooks.

@@ -123,6 +123,7 @@ const (
 	HookSemSemop
 	HookSbEatLsmOpts
 	HookBpfMap
+	HookMsgQueueMsgrcv
 
 	NumHooks
 )
@@ -140,7 +141,7 @@ var hookNames = [NumHooks]string{
 	"syslog", "settime", "quotactl", "kernel_read_file", "kernel_load_data", "locked_down", "bpf", "perf_event_open", "uring_override_creds", "uring_sqpoll", "key_permission", "ipc_permission",
 	"task_getpgid", "task_getsid", "task_getscheduler", "task_getioprio", "task_movememory", "uring_allowed", "capable", "task_setrlimit",
 	"capget", "task_alloc", "inode_init_security_anon", "shm_alloc_security", "msg_queue_alloc_security", "sem_alloc_security", "shm_associate", "msg_queue_associate", "sem_associate",
-	"shm_shmctl", "msg_queue_msgctl", "sem_semctl", "shm_shmat", "msg_queue_msgsnd", "sem_semop", "sb_eat_lsm_opts", "bpf_map",
+	"shm_shmctl", "msg_queue_msgctl", "sem_semctl", "shm_shmat", "msg_queue_msgsnd", "sem_semop", "sb_eat_lsm_opts", "bpf_map", "msg_queue_msgrcv",
 }
 
 // String returns the hook's name, empty for none.

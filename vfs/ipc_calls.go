@@ -1,6 +1,9 @@
 package vfs
 
 import (
+	"math"
+	"slices"
+
 	"syscallstory/check"
 	"syscallstory/kernel"
 	"syscallstory/story"
@@ -351,11 +354,25 @@ func (m Message) Send(c *check.Check) story.Errno {
 	if e := c.LSM.OnIPC(c, story.HookMsgQueueMsgsnd, o, story.OpWrite, 0); e != 0 {
 		return e
 	}
-	full := kernel.No
 	if o.Used+uint64(m.Size) > o.Size || o.Messages+1 > o.Size {
-		full = kernel.Yes
+		return m.wait(c, kernel.Yes, story.EAGAIN, "the queue is full")
 	}
-	return m.wait(c, full, story.EAGAIN, "the queue is full")
+	c.Messages = check.Messages{Queue: o, Sent: world.Message{Type: m.Type, Size: uint64(m.Size), Context: newContext(c)}, Took: -1}
+	return 0
+}
+
+// Queued puts a message into its queue, or takes it out.
+func Queued(m check.Messages) {
+	q := m.Queue
+	if m.Took < 0 {
+		if uint64(len(q.Queue)) == q.Messages {
+			q.Queue = append(q.Queue, m.Sent)
+		}
+		q.Messages, q.Used = q.Messages+1, q.Used+m.Sent.Size
+		return
+	}
+	q.Messages, q.Used = q.Messages-1, q.Used-q.Queue[m.Took].Size
+	q.Queue = slices.Delete(slices.Clone(q.Queue), m.Took, m.Took+1)
 }
 
 // wait ends a call that finds nothing to do.
@@ -406,6 +423,9 @@ func (m Message) Receive(c *check.Check) story.Errno {
 	if o != nil && o.Messages == 0 {
 		return m.wait(c, kernel.Yes, story.ENOMSG, "the queue is empty")
 	}
+	if o != nil && uint64(len(o.Queue)) == o.Messages && m.Flags&copied == 0 {
+		return m.take(c, o)
+	}
 	if m.Flags&noerror == 0 {
 		c.MayEnd(story.E2BIG)
 	}
@@ -413,6 +433,66 @@ func (m Message) Receive(c *check.Check) story.Errno {
 		c.MayEnd(story.EFAULT)
 	}
 	return m.wait(c, kernel.NotKnown, story.ENOMSG, "which messages the queue holds")
+}
+
+// take is find_msg and what do_msgrcv does with its answer: a message that a module keeps from the task is passed over.
+func (m *Message) take(c *check.Check, o *world.IPCObject) story.Errno {
+	const noerror = 0o10000
+	last := -1
+	for i := range o.Queue {
+		if m.wants(m.Type, o.Queue[i].Type) {
+			last = i
+		}
+	}
+	found, want := -1, m.Type
+	for i := range o.Queue {
+		if !m.wants(want, o.Queue[i].Type) {
+			continue
+		}
+		only := i == last && found < 0 && m.Flags&ipcNowait != 0 // without it there is no message
+		if !only {
+			c.Mute()
+		}
+		e := c.LSM.OnIPC(c, story.HookMsgQueueMsgrcv, o, story.OpRead, uint64(i))
+		if !only && c.Unmute() {
+			return NotKnown(c, "which of the messages the modules show to the task", story.ENOMSG, story.E2BIG)
+		}
+		switch {
+		case e != 0 && only:
+			return e
+		case e != 0:
+			continue
+		}
+		if found = i; want >= 0 || o.Queue[i].Type == 1 {
+			break
+		}
+		want = 1 - o.Queue[i].Type // another one must have a lower type
+	}
+	switch {
+	case found < 0:
+		return m.wait(c, kernel.Yes, story.ENOMSG, "the queue holds no such message that the task may see")
+	case uint64(m.Size) < o.Queue[found].Size && m.Flags&noerror == 0:
+		return Invalid(c, story.E2BIG, "the message is longer than the buffer")
+	}
+	c.Messages = check.Messages{Queue: o, Took: found}
+	if m.Fault {
+		return Fault(c)
+	}
+	return 0
+}
+
+// wants is testmsg.
+func (m *Message) wants(want, typ int64) bool {
+	const except = 0o20000
+	switch {
+	case want == 0:
+		return true
+	case want < 0:
+		return want == math.MinInt64 || typ <= -want
+	case m.Flags&except != 0:
+		return typ != want
+	}
+	return typ == want
 }
 
 // SemOps is what semop and semtimedop are given.

@@ -33,6 +33,13 @@ const (
 	LimitWrite = 2
 )
 
+// What happens to a hard limit.
+const (
+	LimitStays = iota
+	LimitChanges
+	LimitMayChange
+)
+
 // SetLimit is do_prlimit with a new limit.
 func SetLimit(c *check.Check, p Process, n int, set world.Rlimit) story.Errno {
 	if set.Cur > set.Max {
@@ -52,23 +59,23 @@ func SetLimit(c *check.Check, p Process, n int, set world.Rlimit) story.Errno {
 	if err := raise(c, now, set); err != 0 {
 		return err
 	}
-	change := uint64(1) // SELinux asks for a hard limit that changes
-	if now.Known() && set.Max == now.V.Max {
-		change = 0
+	change := uint64(LimitChanges) // SELinux asks for a hard limit that changes
+	switch {
+	case !now.Known():
+		change = LimitMayChange
+	case set.Max == now.V.Max:
+		change = LimitStays
 	}
 	return c.LSM.OnTask(c, story.HookTaskSetrlimit, p.Process, p.Self, story.OpLimit, change)
 }
 
 // raise asks for what lifts a hard limit.
 func raise(c *check.Check, now world.Fact[world.Rlimit], set world.Rlimit) story.Errno {
-	if now.Known() && set.Max <= now.V.Max {
+	if now.Known() && set.Max <= now.V.Max || set.Max == 0 { // nothing is less
 		return 0
 	}
 	a := capable(c, 0, kernel.CapSysResource, check.RealmInitial)
 	if !now.Known() && a == kernel.No {
-		if set.Max == 0 {
-			return 0 // nothing is less
-		}
 		c.Unknown(story.Step{Code: story.CapNeeded, Errno: story.EPERM, Op: story.OpLimit, Fact: [3]story.Origin{now.At, 0, c.Cred.EffectiveAt}, Val: [3]uint64{uint64(kernel.CapSysResource), 0, uint64(c.Cred.Effective)}})
 		return 0
 	}

@@ -52,6 +52,8 @@ func (a *asking) ipc() bool {
 		}
 	case story.HookMsgQueueMsgsnd:
 		a.message()
+	case story.HookMsgQueueMsgrcv:
+		a.receive()
 	default:
 		return false
 	}
@@ -111,6 +113,24 @@ func (a *asking) message() {
 		a.lost(err.Error())
 		return
 	}
+	a.c.NewLabel = a.text(made.Label)
 	a.ask(made.Label, "msg", "send")
 	a.list = append(a.list, access{source: made.Label, target: queue, class: "msgq", perms: []string{"enqueue"}})
+}
+
+// receive is selinux_msg_queue_msgrcv: to the task a message that it may not receive is none.
+func (a *asking) receive() {
+	if _, ok := a.object("read"); !ok {
+		return
+	}
+	m := &a.q.IPC.Queue[a.q.Args[0]]
+	l, err := a.parse(m.Context.V)
+	if !m.Context.Known() || err != nil {
+		a.lost("the context of the message is not known")
+		return
+	}
+	a.ask(l, "msg", "receive")
+	for i := range a.list {
+		a.list[i].errno = story.ENOMSG
+	}
 }

@@ -157,7 +157,7 @@ func (a *asking) task() bool {
 		}
 	}
 	if a.q.Hook == story.HookTaskSetrlimit {
-		if a.q.Args[0] == 0 {
+		if a.q.Args[0] == LimitStays {
 			return true
 		}
 		perm = "setrlimit"
@@ -186,6 +186,13 @@ func (a *asking) task() bool {
 			return true
 		}
 		target = l
+	}
+	if a.q.Hook == story.HookTaskSetrlimit && a.q.Args[0] == LimitMayChange {
+		cl, _ := a.policy.Class("process")
+		if want, _ := a.policy.Perms(cl, perm); a.policy.Decide(a.source, target, cl).Allowed&want != want {
+			a.lost("whether the hard limit changes is not known")
+			return true
+		}
 	}
 	a.ask(target, "process", perms...)
 	return true

@@ -32,9 +32,17 @@ type IPCObject struct {
 	Size      uint64       // bytes of a segment, of a queue how many it takes (msg_qbytes), semaphores of a set
 	Used      uint64       // bytes in a message queue
 	Messages  uint64       // in it
+	Queue     []Message    // those, the oldest first; fewer: not known
 	Values    []uint16     // of the semaphores; nil: not known
 	Context   Fact[string] // of SELinux
 	At        story.Origin
+}
+
+// Message is one in a queue of System V.
+type Message struct {
+	Type    int64
+	Size    uint64
+	Context Fact[string] // of SELinux
 }
 
 // IPCByID finds an object by the number that a get call returned.

@@ -126,13 +126,25 @@ func (m *machine) predict(s *Scene, labels map[string]string, ids map[string]int
 	builder := os.Getpid()
 	w.Processes = []world.Process{{PID: ids["PID0"], Parent: builder, Cred: w.Task.Cred, NS: w.Task.NS, Context: world.Given(s.Task, at), At: at}, {PID: builder, Cred: credOf(0), Dumpable: true, NS: w.Task.NS, Context: world.Given(m.builder, at), At: at}}
 	for i, o := range s.Others {
-		w.Processes = append(w.Processes, world.Process{PID: ids[fmt.Sprintf("PID%d", i+1)], Cred: credOf(o.UID), Dumpable: o.UID == 0, NS: w.Task.NS, Context: world.Given(o.Context, at), At: at})
+		w.Processes = append(w.Processes, world.Process{PID: ids[fmt.Sprintf("PID%d", i+1)], Cred: credOf(o.UID), Dumpable: o.UID == 0, NS: w.Task.NS, Rlimits: &w.Task.Rlimits, Context: world.Given(o.Context, at), At: at})
 	}
 	w.NewIPCSettings(at)
 	if len(s.Others) > 0 {
 		first := w.Processes[2]
+		its := m.policy.MustLabel(first.Context.V)
+		class, _ := m.policy.Class("msg")
+		message, err := m.policy.Create(its, its, class, "")
+		if err != nil {
+			return nil, "", err
+		}
 		for _, o := range []world.IPCObject{{Kind: world.IPCShm, ID: ids["SHMID"], Size: objectSize}, {Kind: world.IPCMsg, ID: ids["MSGID"], Size: 16384}, {Kind: world.IPCSem, ID: ids["SEMID"], Size: semaphores}} {
 			o.UID, o.CUID, o.GID, o.CGID, o.Mode, o.Context, o.At = first.Cred.EUID, first.Cred.EUID, first.Cred.EGID, first.Cred.EGID, objectMode, first.Context, at
+			if o.Kind == world.IPCMsg {
+				for _, x := range messages {
+					o.Messages, o.Used = o.Messages+1, o.Used+x[1]
+					o.Queue = append(o.Queue, world.Message{Type: int64(x[0]), Size: x[1], Context: world.Given(m.policy.Text(message.Label), at)})
+				}
+			}
 			w.IPC = append(w.IPC, o)
 		}
 	}

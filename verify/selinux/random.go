@@ -58,7 +58,8 @@ func newLabels(p *selinux.Policy) *labels {
 type gen struct {
 	*rand.Rand
 	*labels
-	task selinux.Label
+	task  selinux.Label
+	ports []uint32 // that a socket is bound to
 }
 
 func (g *gen) one(in int) bool           { return g.IntN(in) == 0 }
@@ -139,14 +140,15 @@ func (g *gen) options() string {
 // object writes a call on what the first of the other processes has made.
 func (g *gen) object() string {
 	return g.pick("shmat(SHMID, NULL, 0)", "shmat(SHMID, NULL, SHM_RDONLY)", "shmat(SHMID, NULL, SHM_EXEC)", "shmctl(SHMID, IPC_STAT, 0xb0f0)", "shmctl(SHMID, SHM_UNLOCK, NULL)", "msgctl(MSGID, IPC_STAT, 0xb0f0)",
-		"msgsnd(MSGID, {mtype=1, mtext=\"x\"}, 1, IPC_NOWAIT)", "semop(SEMID, [{sem_num=0, sem_op=1, sem_flg=IPC_NOWAIT}], 1)", "semctl(SEMID, 0, IPC_STAT, 0xb0f0)", "semctl(SEMID, 0, GETVAL)", "semctl(SEMID, 0, GETPID)", "semctl(SEMID, 1, SETVAL, 1)")
+		"msgsnd(MSGID, {mtype=1, mtext=\"x\"}, 1, IPC_NOWAIT)", "semop(SEMID, [{sem_num=0, sem_op=1, sem_flg=IPC_NOWAIT}], 1)", "semctl(SEMID, 0, IPC_STAT, 0xb0f0)", "semctl(SEMID, 0, GETVAL)", "semctl(SEMID, 0, GETPID)", "semctl(SEMID, 1, SETVAL, 1)",
+		fmt.Sprintf("msgrcv(MSGID, 0xb0f0, %d, %d, %s)", g.number(100, 100, 2), int32(g.number(0, 0, 1, 2, 3, 1<<32-1, 1<<32-2)), g.pick("IPC_NOWAIT", "IPC_NOWAIT", "IPC_NOWAIT|MSG_NOERROR", "IPC_NOWAIT|MSG_EXCEPT")))
 }
 
 // about writes a call on another process. No signal ends it.
 func (g *gen) about(n int) string {
 	pid := fmt.Sprintf("PID%d", n)
 	return strings.ReplaceAll(g.pick("kill(PID, 0)", "kill(PID, SIGURG)", "kill(PID, SIGCHLD)", "kill(PID, SIGSTOP)", "getpgid(PID)", "getsid(PID)", "sched_getscheduler(PID)", "sched_setscheduler(PID, SCHED_OTHER, {sched_priority=0})",
-		"setpriority(PRIO_PROCESS, PID, 5)", "ioprio_get(IOPRIO_WHO_PROCESS, PID)", "prlimit64(PID, RLIMIT_CORE, NULL, 0xb0f0)", "get_robust_list(PID, 0xb0f0, 0xb0f0)", "kcmp(PID, PID, KCMP_VM, 0, 0)",
+		"setpriority(PRIO_PROCESS, PID, 5)", "ioprio_get(IOPRIO_WHO_PROCESS, PID)", "prlimit64(PID, RLIMIT_CORE, NULL, 0xb0f0)", "prlimit64(PID, RLIMIT_CORE, {rlim_cur=0, rlim_max=0}, 0xb0f0)", "prlimit64(PID, RLIMIT_RSS, {rlim_cur=0, rlim_max=RLIM64_INFINITY}, 0xb0f0)", "get_robust_list(PID, 0xb0f0, 0xb0f0)", "kcmp(PID, PID, KCMP_VM, 0, 0)",
 		"capget({version=_LINUX_CAPABILITY_VERSION_3, pid=PID}, 0xb0f0)", "capget({version=_LINUX_CAPABILITY_VERSION_3, pid=0}, 0xb0f0)"), "PID", pid)
 }
 
@@ -154,19 +156,26 @@ func (g *gen) about(n int) string {
 func (g *gen) socket() string {
 	fd := g.IntN(4)
 	port := g.number(0, 22, 80, 443, 1023, 1024, 8080, 5432, 32767, 40000, 61000)
+	if slices.Contains(g.ports, port) { // that nobody else has it is supposed
+		port = 0
+	}
 	host := g.pick("0.0.0.0", "127.0.0.1")
 	switch g.IntN(8) {
 	case 0, 1, 2:
 		return g.pick("socket(AF_UNIX, SOCK_STREAM, 0)", "socket(AF_INET, SOCK_STREAM, 0)", "socket(AF_INET, SOCK_STREAM, IPPROTO_TCP)", "socket(AF_INET, SOCK_DGRAM, 0)", "socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDP)", "socket(AF_INET6, SOCK_STREAM, 0)")
 	case 3, 4:
+		g.ports = append(g.ports, port)
 		return fmt.Sprintf("bind(%d, {sa_family=AF_INET, sin_port=htons(%d), sin_addr=inet_addr(%q)}, 16)", fd, port, host)
 	case 5:
 		return fmt.Sprintf("setsockopt(%d, SOL_SOCKET, %s, [1], 4)", fd, g.pick("SO_REUSEADDR", "SO_KEEPALIVE", "SO_MARK"))
 	case 6:
 		return fmt.Sprintf("listen(%d, 1)", fd)
 	}
-	return g.pick(fmt.Sprintf("bind(%d, {sa_family=AF_INET6, sin6_port=htons(%d), sin6_flowinfo=htonl(0), inet_pton(AF_INET6, \"::\", &sin6_addr), sin6_scope_id=0}, 28)", fd, port),
-		fmt.Sprintf("bind(%d, {sa_family=AF_UNSPEC}, 16)", fd), fmt.Sprintf("connect(%d, {sa_family=AF_UNSPEC}, 16)", fd))
+	if g.one(3) {
+		g.ports = append(g.ports, port)
+		return fmt.Sprintf("bind(%d, {sa_family=AF_INET6, sin6_port=htons(%d), sin6_flowinfo=htonl(0), inet_pton(AF_INET6, \"::\", &sin6_addr), sin6_scope_id=0}, 28)", fd, port)
+	}
+	return g.pick(fmt.Sprintf("bind(%d, {sa_family=AF_UNSPEC}, 16)", fd), fmt.Sprintf("connect(%d, {sa_family=AF_UNSPEC}, 16)", fd))
 }
 
 var classOf = map[string]string{"dir": "dir", "file": "file", "link": "lnk_file", "fifo": "fifo_file", "null": "chr_file"}
@@ -335,12 +344,15 @@ func (g *gen) last(others bool) string {
 	if g.one(6) {
 		return g.bpf()
 	}
+	if g.one(8) {
+		return g.perf(others)
+	}
 	if others && g.one(6) {
 		return "ptrace(PTRACE_SEIZE, PID1, 0, 0)"
 	}
 	return g.pick("socket(AF_UNIX, SOCK_DGRAM, 0)", "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)", "socket(AF_PACKET, SOCK_RAW, 0)", "socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)", "unshare(CLONE_NEWUSER)", "unshare(CLONE_NEWNS)",
 		"chroot(\"a\")", "sethostname(\"x\", 1)", "fork()", "shmget(IPC_PRIVATE, 100, 0600)", "msgget(IPC_PRIVATE, 0600)", "semget(IPC_PRIVATE, 1, 0600)", "memfd_secret(0)", "userfaultfd(1)", "io_uring_setup(1, {flags=0})",
-		"syslog(SYSLOG_ACTION_READ_ALL, 0xb0f0, 100)", "syslog(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0)", "perf_event_open({type=1, size=120, config=0, exclude_kernel=1}, 0, -1, -1, 0)", "perf_event_open({type=1, size=120, config=0}, 0, -1, -1, 0)",
+		"syslog(SYSLOG_ACTION_READ_ALL, 0xb0f0, 100)", "syslog(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0)",
 		"ptrace(PTRACE_TRACEME, 0, 0, 0)", "shmctl(0, IPC_INFO, 0xb0f0)")
 }
 
@@ -350,4 +362,16 @@ func (g *gen) bpf() string {
 		return fmt.Sprintf("bpf(BPF_PROG_LOAD, {prog_type=%d, insn_cnt=%d, license=\"GPL\"}, 120)", g.number(1, 2, 6, 8), g.number(0, 0, 1, 2000000))
 	}
 	return fmt.Sprintf("bpf(BPF_MAP_CREATE, {map_type=%d, key_size=4, value_size=4, max_entries=%d}, 72)", g.number(1, 1, 2, 9, 99), g.number(1, 16))
+}
+
+// perf writes a call that counts events of the task, another one or a whole processor.
+func (g *gen) perf(others bool) string {
+	pid, cpu := "0", "-1"
+	switch {
+	case g.one(2):
+		pid, cpu = "-1", "0"
+	case others && g.one(2):
+		pid = "PID1"
+	}
+	return fmt.Sprintf("perf_event_open({type=1, size=120, config=%d%s}, %s, %s, -1, 0)", g.number(0, 9), g.pick("", ", exclude_kernel=1"), pid, cpu)
 }

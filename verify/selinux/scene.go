@@ -77,6 +77,9 @@ const (
 	objectMode = 0o666
 )
 
+// messages lie in the queue: type and size.
+var messages = [...][2]uint64{{1, 1}, {2, 3}}
+
 // Limits of a scene that is read.
 const (
 	maxFiles  = 64

@@ -1,6 +1,7 @@
 package selinux
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -265,6 +266,14 @@ func (s *stage) others(sc *Scene) (all []*agent.Agent, ids map[string]int, err e
 			u.Then(id("SHMID"), unix.SYS_SHMGET, 0, objectSize, objectMode)
 			u.Then(id("MSGID"), unix.SYS_MSGGET, 0, objectMode)
 			u.Then(id("SEMID"), unix.SYS_SEMGET, 0, semaphores, objectMode)
+			if err := u.Flush(); err != nil {
+				return all, ids, err
+			}
+			for _, m := range messages {
+				buf, at := u.Room(16)
+				binary.LittleEndian.PutUint64(buf, m[0])
+				u.Must("msgsnd", unix.SYS_MSGSND, uintptr(ids["MSGID"]), at, uintptr(m[1]), unix.IPC_NOWAIT)
+			}
 		}
 		if err := u.Flush(); err != nil {
 			return all, ids, err
