@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -29,6 +30,7 @@ func TestKernelOverlayLayers(t *testing.T) {
 	own := row{"unshare(CLONE_NEWNS)", "-"}
 	const full = "lowerdir=/l,upperdir=/u,workdir=/w"
 	var scenes []scene
+	var random []row
 	for _, r := range []row{
 		mount("", "EINVAL"), mount("lowerdir=/l", "EINVAL"), mount("lowerdir=/l:/l2", "-"), mount("lowerdir=/l:/l", "ELOOP"), mount("lowerdir=/l,upperdir=/u", "EINVAL"), mount("lowerdir=/l,workdir=/w", "EINVAL"),
 		mount("upperdir=/u,workdir=/w", "EINVAL"), mount(full, "-"), mount("lowerdir=/l,upperdir=/u,workdir=/u", "EINVAL"), mount("lowerdir=/l,upperdir=/u,workdir=/u/sub", "EINVAL"),
@@ -46,6 +48,9 @@ func TestKernelOverlayLayers(t *testing.T) {
 	for _, r := range optionRows(s.Kernel) {
 		r.call = mount(r.call, "").call
 		scenes = append(scenes, scene{"options", initRoot, []row{own, r}})
+	}
+	for _, o := range randomOptions(t, s.Kernel) {
+		random = append(random, mount(o, ""), row{`umount2("/m", MNT_DETACH)`, ""})
 	}
 	tmp := row{`mount("t", "/ro", "tmpfs", 0, NULL)`, "-"}
 	readOnly := []row{own, tmp, {`mkdir("/ro/u", 0755)`, "-"}, {`mkdir("/ro/w", 0755)`, "-"}, {`mount(NULL, "/ro", NULL, MS_REMOUNT|MS_BIND|MS_RDONLY, NULL)`, "-"}}
@@ -67,9 +72,10 @@ func TestKernelOverlayLayers(t *testing.T) {
 		scene{"what it shows", initRoot, []row{own, mount(full, "-"), {`open("/m/f", O_RDONLY)`, "-"}, {`mkdir("/m/only/new", 0755)`, "-"}, {`rmdir("/u/only/new")`, "-"}, {`mkdir("/m/sub", 0755)`, "EEXIST"}, {`open("/m/gone", O_RDONLY)`, "ENOENT"}, {`rmdir("/w/work")`, "-"}}},
 		scene{"two lower layers", initRoot, []row{own, mount("lowerdir=/l:/l2", "-"), {`open("/m/f", O_RDONLY)`, "-"}, {`mkdir("/m/new", 0755)`, "EROFS"}}},
 		scene{"uid 1000", initPlain, []row{mount(full, "EPERM")}})
-	s.play(scenes)
+	s.play(append(scenes, scene{"random options", initRoot, append([]row{own}, random...)}))
 	trusted := map[bool]string{true: "EPERM", false: "-"}[s.Kernel.Has(kernel.OverlayAsksTrusted) == kernel.Yes]
 	enter := row{"unshare(CLONE_NEWUSER|CLONE_NEWNS)", "-"}
+	s.play([]scene{{"random options in a user namespace", initRoot, append([]row{own, enter}, random...)}})
 	maps := []row{{"open uid_map 0", "-"}, {`write(3, "0 1000 1", 8)`, "-"}, {"open setgroups 0", "-"}, {`write(4, "deny", 4)`, "-"}, {"open gid_map 0", "-"}, {`write(5, "0 1000 1", 8)`, "-"}}
 	s.play([]scene{
 		{"an ordinary user", initPlain, append(append([]row{enter}, maps...), mount("lowerdir=/l,upperdir=/plain/u,workdir=/plain/w,userxattr", "-"), row{`mkdir("/m/new", 0755)`, "-"})},
@@ -101,4 +107,25 @@ func optionRows(k kernel.Release) []row {
 	return append(rows, row{"lowerdir=/l::/l2,metacopy=on", "-"}, row{"lowerdir=/l::/l2,upperdir=/u,workdir=/w,metacopy=on", "-"}, row{"lowerdir=/l::/l2", plain}, row{"lowerdir=/l::/l2,userxattr", plain}, row{"lowerdir=/l::/l2:/x,metacopy=on", "EINVAL"},
 		row{"lowerdir=/l::/gone,metacopy=on", "ENOENT"}, row{"lowerdir=/l::/gone:/x,metacopy=on", "ENOENT"}, row{"lowerdir=/l:::/l2,metacopy=on", "EINVAL"}, row{"lowerdir=/l::/l2::,metacopy=on", "EINVAL"}, row{"lowerdir=::/l,metacopy=on", "EINVAL"},
 		row{"lowerdir=/l::/l,metacopy=on", "ELOOP"}, row{"lowerdir=/x::/x/u,metacopy=on", "ELOOP"}, row{"lowerdir=/l::/l2::/x,metacopy=on", "-"}, row{"lowerdir=/l::/f,metacopy=on", "EINVAL"})
+}
+
+// randomOptions are options of every kind, some of them without sense, above layers that go together.
+func randomOptions(t *testing.T, k kernel.Release) (out []string) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	layers := []string{"lowerdir=/l,upperdir=/u,workdir=/w", "lowerdir=/l,upperdir=/u,workdir=/w", "lowerdir=/l:/l2", "lowerdir=/l2,upperdir=/u"}
+	if k.Has(kernel.OverlayDataOnly) == kernel.Yes {
+		layers = append(layers, "lowerdir=/l::/l2", "lowerdir=/l::/l2,upperdir=/u,workdir=/w")
+	}
+	options := []string{"redirect_dir=on", "redirect_dir=off", "redirect_dir=follow", "redirect_dir=nofollow", "index=on", "index=off", "nfs_export=on", "nfs_export=off", "metacopy=on", "metacopy=off", "userxattr", "xino=on", "xino=auto", "default_permissions", "ro", "index=yes"}
+	for range 120 {
+		o := []string{layers[r.IntN(len(layers))]}
+		for range r.IntN(5) {
+			o = append(o, options[r.IntN(len(options))])
+		}
+		r.Shuffle(len(o), func(i, k int) { o[i], o[k] = o[k], o[i] })
+		out = append(out, strings.Join(o, ","))
+	}
+	return out
 }

@@ -98,6 +98,14 @@ func TestKernelOverlayRoom(t *testing.T) {
 		{`open("small", O_WRONLY|O_TRUNC)`, "ENOSPC"},
 		{`chmod("d", 0700)`, "ENOSPC"},
 	})
+	quota := roomy(l, "/quota", "size=8m", "")
+	quota.left()
+	quota.FS.SBOf(quota.FS.SBOf(quota.place(quota.root, quota.point).Dentry).Overlay.Upper).Room.Quota = "usrquota"
+	l.after, root[0].cwd = quota.compare, quota.point
+	l.run(root, []row{
+		{`open("small", O_RDONLY)`, "-"},
+		{`open("small", O_WRONLY)`, "?-/EDQUOT"},
+	})
 	wide := roomy(l, "/wide", "size=8m", "")
 	var old unix.Rlimit
 	l.must(unix.Prlimit(0, unix.RLIMIT_FSIZE, nil, &old))

@@ -60,7 +60,7 @@ var codesWithout = map[story.Code]string{
 	story.MountPoint: mounts, story.MountLocked: mounts, story.MountLockedChild: mounts, story.MountLockedFlag: mounts, story.MountUnbindable: mounts, story.MountForeign: mounts, story.MountLoop: mounts,
 	story.MountSharedParent: mounts, story.MountNoParent: mounts, story.MountTwice: mounts, story.MountGone: mounts, story.MountBeneath: mounts, story.MountSetGroup: mounts, story.PivotRootMount: mounts,
 	story.PivotUnreachable: mounts, story.IDMapMount: mounts, story.MountDevice: mounts, story.MountLayer: mounts, story.OverlayBroken: mounts, story.OverlayRename: mounts,
-	story.LayerMissing: mounts, story.LayerReadOnly: mounts, story.LayerWorkdir: mounts, story.LayerOverlap: mounts, story.LayerNested: mounts, story.LayerDepth: mounts, story.LayerVolatile: mounts, story.OverlayOptions: mounts, story.LayerBusy: mounts, story.LayerOrigin: mounts,
+	story.LayerMissing: mounts, story.LayerReadOnly: mounts, story.LayerWorkdir: mounts, story.LayerOverlap: mounts, story.LayerNested: mounts, story.LayerDepth: mounts, story.LayerVolatile: mounts, story.OverlayOptions: mounts, story.OverlayQuota: "the quotas of a filesystem are its administrator's", story.LayerBusy: mounts, story.LayerOrigin: mounts,
 	story.ProcHidden: mounts, story.OverlayMark: mounts, story.OverlayDevice: mounts, story.OverlayTwice: mounts,
 
 	// What the task was put into.

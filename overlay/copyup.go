@@ -199,10 +199,17 @@ func fits(c *check.Check, p world.Path, ov *world.Overlay, n int64, attributes b
 		return c.Deny(big)
 	case over:
 		c.Unknown(big)
-	case certain:
+	case certain && up.Room.Quota == "":
 		return c.Deny(full)
 	case tight:
 		c.Unknown(full)
+	}
+	if r := up.Room; r != nil && r.Quota != "" && (n > 0 || ino.Layer != Upper) {
+		s := story.Step{Code: story.OverlayQuota, Errno: story.EDQUOT, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{r.At}}
+		if c.Recording() {
+			s.Val[0] = c.Word(r.Quota)
+		}
+		c.Unknown(s)
 	}
 	return 0
 }

@@ -34,6 +34,12 @@ var (
 		Long:  "Before a file of a lower layer is changed it is copied whole, so that a change of one byte, or of the mode, fails where the file does not fit into the upper layer's filesystem. Nothing of the copy stays; directories above it that were copied first do. O_TRUNC copies no data, nor does a change of attributes with metacopy=on. A filesystem that shares or compresses data needs less than the file's size, ext4 keeps a reserve for root.",
 		Repro: "mount -t tmpfs -o size=16k t u; mkdir u/u u/w; head -c 1M /dev/zero | tr '\\0' x > l/f; mount -t overlay -o lowerdir=l,upperdir=u/u,workdir=u/w o m; chmod 600 m/f",
 	})
+	OverlayQuota = define(Info{
+		ID: "OVL429", Gate: Overlay, Title: "the copy counts against the quota of the file's owner", Denies: "copying {obj} up exceeds a quota", Unknowns: "the upper layer's filesystem is mounted with {0}: whether a quota has room for the copy of {obj} is not known", Refuses: "a quota is used up",
+		Facts: []FactInfo{{"option", KindString}}, Function: "dquot_alloc_space, dquot_alloc_inode, dquot_transfer", Errno: "EDQUOT", Releases: "all", Man: overlayMan,
+		Long:  "A copy in the upper layer belongs to the owner of the lower file, so that its blocks and its inode count against that user's, group's or project's quota. The overlay's mounter makes it without CAP_SYS_RESOURCE, which would be above quotas. repquota tells how much is left.",
+		Repro: "mkfs.ext4 -O quota img; mount -o loop,usrquota img u; setquota -u 1000 4 4 0 0 u; mount -t overlay -o lowerdir=l,upperdir=u/u,workdir=u/w o m; chmod 600 m/file-of-1000",
+	})
 	OverlayNameGone = define(Info{
 		ID: "OVL428", Gate: Overlay, Title: "a copy needs its name in the upper layer", Denies: "{obj} is a file of a lower layer whose name {0} has been removed: its copy finds that name taken in the upper layer, or the directory gone", Unknowns: "what becomes of the copy of {obj}, whose name {0} has been removed, is not known", Refuses: "the name of the lower file is gone",
 		Facts: []FactInfo{{"name", KindString}}, Function: "ovl_copy_up_tmpfile, ovl_copy_up_workdir", Errno: "EEXIST, ENOENT, EISDIR, ENOTDIR or ENOTEMPTY", Releases: "all", Man: overlayMan,

@@ -42,7 +42,7 @@ func (l *layers) options(c *check.Check, p world.Path, data string) story.Errno 
 			s.Val = [3]uint64{c.Word("overlay"), c.Word(opt)}
 		}
 		switch layer := name == "upperdir" || name == "workdir" || name == "lowerdir"; {
-		case opt == "" || !has && genericOption(name) || name == "source":
+		case opt == "" || now && (!has && genericOption(name) || name == "source"): // vfs_parse_fs_param; before Linux 6.5 overlayfs had all options
 		case layer && strings.ContainsRune(value, '\\'):
 			notModelled(c, p, "layers with escaped names", story.ENOENT)
 			l.unsure = true
@@ -243,7 +243,27 @@ func (l *layers) fillUpper(c *check.Check, p world.Path, later bool) story.Errno
 		s.Val[0] = c.Word("in upperdir, or the other way round")
 		return c.Refuse(s)
 	}
-	return l.leftover(c)
+	if err := l.leftover(c); err != 0 {
+		return err
+	}
+	return l.ownWork(c)
+}
+
+// ownWork is ovl_check_rename_whiteout: the mounter makes files in the directory work that it has just made, of mode 0.
+func (l *layers) ownWork(c *check.Check) story.Errno {
+	cr, ns := c.Cred, &c.W.UserNS[c.Cred.UserNS]
+	if cr.Effective.Has(kernel.CapDacOverride) && ns.MapsUID(cr.FSUID) && ns.MapsGID(cr.FSGID) {
+		return 0
+	}
+	if made, missing := l.worksIn(c); !made && !missing {
+		return 0 // it is mounted read-only
+	}
+	s := story.Step{Code: story.OverlayMounter, Errno: story.EACCES, Op: story.OpCreate, Obj: l.work.Ref(), Fact: [3]story.Origin{cr.EffectiveAt, cr.UIDAt}, Val: [3]uint64{0, uint64(cr.FSUID)<<32 | uint64(cr.FSGID), uint64(cr.UserNS)}}
+	if _, missing := l.worksIn(c); missing || !cr.EffectiveAt.Known() || !cr.UIDAt.Known() {
+		c.Unknown(s)
+		return 0
+	}
+	return c.Deny(s)
 }
 
 // leftover is ovl_workdir_cleanup: what is left in workdir of an earlier mount is removed, but names in incompat refuse the mount. One

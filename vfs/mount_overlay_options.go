@@ -22,6 +22,7 @@ type overlayConfig struct {
 	off                                                uint8 // what redirect_dir=off comes to
 	index, export, metacopy, xino, volatile, userXattr bool
 	setRedirect, setIndex, setExport, setMetacopy      bool
+	setUUID                                            bool
 }
 
 // defaults are the module's parameters. Where they are not known they are what the kernel has without configuration.
@@ -50,7 +51,9 @@ func (o *overlayConfig) set(opt string) (ok bool) {
 		o.userXattr = true
 	case opt == "volatile":
 		o.volatile = true
-	case opt == "default_permissions", opt == "uuid=on", opt == "uuid=off":
+	case opt == "default_permissions":
+	case opt == "uuid=on", opt == "uuid=off":
+		o.setUUID = true
 	case opt == "xino=auto": // counts where numbers of inodes are shown alone
 		o.xino = false
 	case name == "redirect_dir" && has:
@@ -76,20 +79,11 @@ func (o *overlayConfig) set(opt string) (ok bool) {
 // resolve is ovl_fs_params_verify: options that exclude each other are refused where both are given; where one is the module's
 // parameter it gives way, or is turned on with what needs it.
 func (l *layers) resolve(c *check.Check, p world.Path) story.Errno {
-	conflict := func(what string) story.Errno {
-		s := story.Step{Code: story.OverlayOptions, Errno: story.EINVAL, Op: story.OpMount, Obj: p.Ref()}
-		if c.Recording() {
-			s.Val[0] = c.Word(what)
-		}
-		return c.Refuse(s)
-	}
-	if l.data > 0 && !l.metacopy {
-		switch c.K.Has(kernel.OverlayDataPlain) {
-		case kernel.No:
-			return conflict("data-only layers without metacopy=on")
-		case kernel.NotKnown:
-			l.unsure = true
-			return notModelled(c, p, "whether data-only layers need metacopy=on", story.EINVAL)
+	conflict := func(what string) story.Errno { return conflict(c, p, what) }
+	late := c.K.Has(kernel.OverlayAsksTrusted) != kernel.No
+	if !late {
+		if err := l.dataAlone(c, p); err != 0 {
+			return err
 		}
 	}
 	if !l.hasUpper {
@@ -122,6 +116,10 @@ func (l *layers) resolve(c *check.Check, p world.Path) story.Errno {
 		}
 		l.export, l.metacopy = !l.setMetacopy, l.setMetacopy
 	}
+	if l.index && l.setUUID {
+		l.unsure = true
+		return notModelled(c, p, "which file handles index=on keeps with uuid=", story.ESTALE, story.EINVAL, story.EPERM, story.EBUSY, story.EACCES, story.ELOOP)
+	}
 	if l.userXattr {
 		switch {
 		case l.setRedirect && l.redirect != redirectNone:
@@ -130,9 +128,36 @@ func (l *layers) resolve(c *check.Check, p world.Path) story.Errno {
 			return conflict("userxattr, and metacopy=on")
 		}
 		l.redirect, l.metacopy = redirectNone, false
+	} else if err := l.trusted(c, p); err != 0 {
+		return err
+	}
+	if late {
+		return l.dataAlone(c, p)
+	}
+	return 0
+}
+
+func conflict(c *check.Check, p world.Path, what string) story.Errno {
+	s := story.Step{Code: story.OverlayOptions, Errno: story.EINVAL, Op: story.OpMount, Obj: p.Ref()}
+	if c.Recording() {
+		s.Val[0] = c.Word(what)
+	}
+	return c.Refuse(s)
+}
+
+// dataAlone asks whether data-only layers are used with metacopy=on.
+func (l *layers) dataAlone(c *check.Check, p world.Path) story.Errno {
+	if l.data == 0 || l.metacopy {
 		return 0
 	}
-	return l.trusted(c, p)
+	switch c.K.Has(kernel.OverlayDataPlain) {
+	case kernel.No:
+		return conflict(c, p, "data-only layers without metacopy=on")
+	case kernel.NotKnown:
+		l.unsure = true
+		return notModelled(c, p, "whether data-only layers need metacopy=on", story.EINVAL)
+	}
+	return 0
 }
 
 // trusted asks for the right to use trusted.* where an option that is given needs it.

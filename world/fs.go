@@ -195,9 +195,10 @@ type SB struct {
 
 // Room is what statfs(2) says of a filesystem: it holds until something is written or removed.
 type Room struct {
-	Bytes    int64 // that everybody may use
-	Reserved int64 // that some may use besides: ext4's for root
-	Inodes   int64 // -1: they are not counted
+	Bytes    int64  // that everybody may use
+	Reserved int64  // that some may use besides: ext4's for root
+	Inodes   int64  // -1: they are not counted
+	Quota    string // the option of the mount by which quotas count; empty: none is known
 	At       story.Origin
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"syscallstory/from/files"
 	"syscallstory/from/node"
@@ -68,9 +67,9 @@ func (f *layerFlags) layersOf(w *world.World, ov *world.Overlay, at story.Origin
 	ov.NoFollow, ov.Metacopy = o.Options.NoFollow, o.Options.Metacopy && strings.Contains(o.options, "metacopy=on")
 	for i, dir := range o.dirs {
 		sb := world.SB{Type: files.Type(dir), Name: dir, At: at, FlagsAt: at}
-		var st unix.Statfs_t
-		if unix.Statfs(dir, &st) == nil {
-			sb.Room = files.RoomOf(&st, w.Text("statfs of "+dir))
+		if d, err := os.Open(dir); err == nil {
+			sb.Room = files.RoomAt(int(d.Fd()), w.Text("statfs of "+dir))
+			d.Close()
 		}
 		id, err := files.Dir(w, sb, dir, "", nil)
 		if err != nil {

@@ -1,6 +1,10 @@
 package files
 
 import (
+	"fmt"
+	"os"
+	"strings"
+
 	"golang.org/x/sys/unix"
 
 	"syscallstory/story"
@@ -31,6 +35,39 @@ func TypeOf(st *unix.Statfs_t) string {
 		return "overlay"
 	}
 	return "unknown"
+}
+
+// RoomAt is what the filesystem of a directory says it has left, and whether it is mounted with quotas.
+func RoomAt(fd int, at story.Origin) *world.Room {
+	var st unix.Statfs_t
+	var stx unix.Statx_t
+	if unix.Fstatfs(fd, &st) != nil || unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, &stx) != nil {
+		return nil
+	}
+	r := RoomOf(&st, at)
+	if r != nil {
+		r.Quota = quota(fmt.Sprintf("%d:%d", stx.Dev_major, stx.Dev_minor))
+	}
+	return r
+}
+
+// quota finds the option of a filesystem by which quotas count, among the mounts that story sees.
+func quota(dev string) string {
+	text, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(text)) {
+		head, super, _ := strings.Cut(line, " - ")
+		if f := strings.Fields(head); len(f) < 3 || f[2] != dev {
+			continue
+		}
+		for opt := range strings.SplitSeq(strings.TrimSpace(super[strings.LastIndexByte(super, ' ')+1:]), ",") {
+			name, _, _ := strings.Cut(opt, "=")
+			if name != "noquota" && (strings.HasSuffix(name, "quota") || strings.HasSuffix(name, "qnoenforce") || name == "usrjquota" || name == "grpjquota") {
+				return opt
+			}
+		}
+		return ""
+	}
+	return ""
 }
 
 // RoomOf is what a filesystem says it has left; nil where it has no limit (tmpfs with size=0).

@@ -176,7 +176,7 @@ func (b *builder) layer(dir string, of *world.SB) (world.DentryID, bool) {
 	}
 	b.p.layers = append(b.p.layers, fd)
 	at := b.Text("the options of the overlay")
-	sb := world.SB{Type: files.TypeOf(&fst), Name: dir, At: of.FlagsAt, FlagsAt: at, Room: files.RoomOf(&fst, b.Text("statfs of "+dir))}
+	sb := world.SB{Type: files.TypeOf(&fst), Name: dir, At: of.FlagsAt, FlagsAt: at, Room: files.RoomAt(fd, b.Text("statfs of "+dir))}
 	if fst.Flags&unix.ST_RDONLY != 0 {
 		sb.Flags |= world.SBReadOnly
 	}
