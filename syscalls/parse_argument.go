@@ -212,6 +212,9 @@ func (p *parser) number(start int) uint64 {
 	case len(w) > 1 && w[0] == '0':
 		base = 8
 	}
+	if w == "" {
+		p.fail(start, nil, `a number, a name, or a "string" in quotes is expected`)
+	}
 	v, err := strconv.ParseUint(digits, base, 64)
 	if err != nil || strings.Contains(digits, "_") {
 		p.fail(start, nil, "%q is not a number", w)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,9 +62,16 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		RunE: func(*cobra.Command, []string) error { _, err := fmt.Fprintln(out, "story", version); return err }})
 	for _, c := range root.Commands() { // a word that is none of its commands is an error, not a wish for help
 		if c.HasSubCommands() && !c.Runnable() {
-			c.Args, c.RunE = cobra.NoArgs, func(c *cobra.Command, _ []string) error { return c.Help() }
+			c.Args, c.RunE = oneOfIts, func(c *cobra.Command, _ []string) error { return c.Help() }
 		}
 	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { // without the words of the package that has read a number
+		text, _, parsed := strings.Cut(err.Error(), ": strconv.")
+		if parsed {
+			return errors.New(text)
+		}
+		return err
+	})
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
@@ -84,4 +92,27 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		return exitUsage
 	}
 	return p.code
+}
+
+// oneOfIts refuses words behind a command that only has commands of its own.
+func oneOfIts(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())
+	c.SuggestionsMinimumDistance = 2
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		text += ": is it " + strings.Join(near, " or ") + "?"
+	}
+	return errors.New(text)
+}
+
+// some asks for an argument in words that say what.
+func some(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New("name " + what)
+		}
+		return nil
+	}
 }

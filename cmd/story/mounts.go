@@ -87,7 +87,7 @@ func (p *program) machine(s *scene, pids []int) (*mounts.Machine, error) {
 	}
 	tables, skipped, err := live.MountTables(pids)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, &container.Incapable{Err: fmt.Errorf("%w: run as root", err)}
+		return nil, &container.Incapable{Err: asRoot(err)}
 	}
 	if err != nil {
 		return nil, err
@@ -96,6 +96,14 @@ func (p *program) machine(s *scene, pids []int) (*mounts.Machine, error) {
 		fmt.Fprintln(p.errs, "not read:", s)
 	}
 	return mounts.New(tables, release), nil
+}
+
+// asRoot says who may do what was not permitted.
+func asRoot(err error) error {
+	if os.Geteuid() == 0 {
+		return fmt.Errorf("%w: CAP_SYS_PTRACE over the process is needed, and that no security module or namespace keeps it from this root", err)
+	}
+	return fmt.Errorf("%w: run as root", err)
 }
 
 // readTables reads mountinfo files, a namespace each.
@@ -231,7 +239,7 @@ func (p *program) mountsWhatIf() *cobra.Command {
 	pid := os.Getpid()
 	var output, in string
 	var s scene
-	c := &cobra.Command{Use: "what-if OP...", Short: "what operations would change, in every mount namespace", Args: cobra.MinimumNArgs(1),
+	c := &cobra.Command{Use: "what-if OP...", Short: "what operations would change, in every mount namespace", Args: some("an operation, such as 'mount /data/x'"),
 		Long: "Make operations in a copy of this machine's mounts, or of those of Pods on a node, and tell what changes in which namespace, and which\n" +
 			"mounts that show the same place get nothing, and why. OP: mount P, bind A B, rbind A B, move A B, umount [-l] P, make-shared P, make-rslave P\n" +
 			"and their kin. Links are followed on this machine; elsewhere paths are taken as they are written. What is not there is taken to be a directory.",
@@ -240,6 +248,9 @@ func (p *program) mountsWhatIf() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
 				return fmt.Errorf("-o %s: text and json exist", output)
+			}
+			if !strings.Contains(args[0], " ") { // one operation, without quotes
+				args = []string{strings.Join(args, " ")}
 			}
 			pidGiven := c.Flags().Changed("pid")
 			var pids []int
@@ -316,7 +327,7 @@ func namespaceOf(m *mounts.Machine, pid int, in string, planned bool) (int, erro
 	link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return 0, &container.Incapable{Err: fmt.Errorf("the mount namespace of process %d: %w: run as root", pid, err)}
+		return 0, &container.Incapable{Err: asRoot(fmt.Errorf("the mount namespace of process %d: %w", pid, err))}
 	case errors.Is(err, fs.ErrNotExist):
 		return 0, fmt.Errorf("the mount namespace of process %d: there is no such process", pid)
 	case err != nil:
@@ -337,7 +348,7 @@ func (p *program) mountsResolve() *cobra.Command {
 	var s subject
 	var o whatIf
 	var output string
-	c := &cobra.Command{Use: "resolve PATH...", Short: "where a path leads, name by name: mounts and filesystems that are crossed", Args: cobra.MinimumNArgs(1),
+	c := &cobra.Command{Use: "resolve PATH...", Short: "where a path leads, name by name: mounts and filesystems that are crossed", Args: some("a path, such as /data/x"),
 		Long: "Follow paths as a process would, links and .. included, and tell for each name which mounts sit on it: the filesystem, what of it is shown, flags and\n" +
 			"propagation. Where the host has a mount that is missing there it is told. No permission is asked for. Exit status 3 where a name is not known.",
 		Example: "  story mounts resolve --pid 4711 /data/x/file\n  story mounts resolve -f pod.yaml --host-root / --node local /data/x/file",
