@@ -23,6 +23,7 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 	}
 	j.become(call)
 	j.unroom()
+	j.ipc(call, ret)
 	for _, cp := range j.c.Copied {
 		overlay.Copied(j.w.FS, cp)
 	}

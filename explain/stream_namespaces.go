@@ -66,7 +66,7 @@ func (j *Judge) unshare(kinds uint64) {
 			t.NS[k] = id
 		}
 		if k == world.IPCNS { // it is empty
-			w.IPC, w.IPCAt = nil, at
+			w.IPC, w.IPCAt, w.QueuesAt = nil, at, 0
 			w.NewIPCSettings(at)
 		}
 		if k == world.NetNS { // what a new network namespace begins with
@@ -106,6 +106,21 @@ func (j *Judge) join(ns world.NSFile) {
 			continue
 		}
 		id := world.NamespaceID(ns.ID)
+		if k == world.IPCNS && t.NS[k] != id { // what it holds and allows is not known
+			w.IPC, w.IPCAt, w.QueuesAt = nil, 0, 0
+			for s := range kernel.NumSysctls {
+				if _, ok := s.NewIPC(); ok {
+					w.Sysctls[s].At = w.Miss("the settings of the IPC namespace that the stream has entered are not known", "")
+				}
+			}
+		}
+		if k == world.NetNS && t.NS[k] != id {
+			for s := range kernel.NumSysctls {
+				if _, ok := s.NewNet(); ok {
+					w.Sysctls[s].At = w.Miss("the settings of the network namespace that the stream has entered are not known", "")
+				}
+			}
+		}
 		if k != world.PIDNS {
 			t.NS[k] = id
 		}

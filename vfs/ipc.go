@@ -65,6 +65,9 @@ func IPCGet(c *check.Check, k world.IPCKind, key int32, size, flags uint64) stor
 	}
 	o := c.W.IPCByKey(k, key)
 	listed := c.W.IPCListed()
+	if o != nil && !o.At.Known() {
+		o, listed = nil, o.At
+	}
 	if o == nil {
 		s := ipcName(c, story.IPCMissing, k, "", int(key), story.ENOENT)
 		s.Fact[0] = listed
@@ -294,12 +297,15 @@ func ipcOwned(c *check.Check, o *world.IPCObject, want kernel.Cap) (owns kernel.
 // ipcFind is ipc_obtain_object_check; nil without an errno for an object of which nothing is known.
 func ipcFind(c *check.Check, k world.IPCKind, id int) (*world.IPCObject, story.Errno) {
 	s := ipcName(c, story.IPCMissing, k, "", id, story.EINVAL)
-	if o := c.W.IPCByID(k, id); o != nil && id >= 0 {
+	o := c.W.IPCByID(k, id)
+	if o != nil && o.At.Known() && id >= 0 {
 		s.Fact[0] = o.At
 		c.Pass(s)
 		return o, 0
 	}
-	s.Fact[0] = c.W.IPCListed()
+	if s.Fact[0] = c.W.IPCListed(); o != nil {
+		s.Fact[0] = o.At
+	}
 	if id < 0 || s.Fact[0].Known() {
 		return nil, c.Refuse(s)
 	}

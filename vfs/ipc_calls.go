@@ -354,6 +354,9 @@ func (m Message) Send(c *check.Check) story.Errno {
 	if e := c.LSM.OnIPC(c, story.HookMsgQueueMsgsnd, o, story.OpWrite, 0); e != 0 {
 		return e
 	}
+	if o.Unsized {
+		return m.wait(c, kernel.NotKnown, story.EAGAIN, "how full the queue is")
+	}
 	if o.Used+uint64(m.Size) > o.Size || o.Messages+1 > o.Size {
 		return m.wait(c, kernel.Yes, story.EAGAIN, "the queue is full")
 	}
@@ -425,6 +428,12 @@ func (m Message) Receive(c *check.Check) story.Errno {
 	}
 	if o != nil && uint64(len(o.Queue)) == o.Messages && m.Flags&copied == 0 {
 		return m.take(c, o)
+	}
+	if o != nil && m.Type == 0 && !o.Unsized && m.Flags&copied == 0 && !m.Fault {
+		if m.Flags&noerror == 0 {
+			return NotKnown(c, "how long the message is", story.E2BIG)
+		}
+		return 0
 	}
 	if m.Flags&noerror == 0 {
 		c.MayEnd(story.E2BIG)

@@ -78,7 +78,7 @@ func (q QueueOpen) find(c *check.Check) story.Errno {
 		return e
 	}
 	o := c.W.IPCByName(q.Name)
-	listed := c.W.IPCListed()
+	listed := c.W.QueuesListed()
 	missing := ipcName(c, story.IPCMissing, world.IPCQueue, q.Name, 0, story.ENOENT)
 	missing.Fact[0] = listed
 	if o != nil {
@@ -278,7 +278,7 @@ func QueueUnlink(c *check.Check, name string, fault bool) story.Errno {
 	}
 	o := c.W.IPCByName(name)
 	s := ipcName(c, story.IPCMissing, world.IPCQueue, name, 0, story.ENOENT)
-	if s.Fact[0] = c.W.IPCListed(); o == nil {
+	if s.Fact[0] = c.W.QueuesListed(); o == nil {
 		if s.Fact[0].Known() {
 			return c.Refuse(s)
 		}

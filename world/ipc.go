@@ -33,6 +33,7 @@ type IPCObject struct {
 	Used      uint64       // bytes in a message queue
 	Messages  uint64       // in it
 	Queue     []Message    // those, the oldest first; fewer: not known
+	Unsized   bool         // how many bytes a queue takes and holds is not known
 	Values    []uint16     // of the semaphores; nil: not known
 	Context   Fact[string] // of SELinux
 	At        story.Origin
@@ -78,9 +79,17 @@ func (w *World) IPCByName(name string) *IPCObject {
 // IPCListed returns where the list of objects is known from; unknown: there may be others.
 func (w *World) IPCListed() story.Origin {
 	if w.IPCAt == 0 {
-		w.IPCAt = w.Miss("which objects the task's IPC namespace holds is not known", "--pid of a process in story's own IPC namespace")
+		w.IPCAt = w.Miss("which objects the task's IPC namespace holds is not known", "--pid of a process in the namespace")
 	}
 	return w.IPCAt
+}
+
+// QueuesListed is IPCListed for POSIX message queues.
+func (w *World) QueuesListed() story.Origin {
+	if w.QueuesAt != 0 {
+		return w.QueuesAt
+	}
+	return w.IPCListed()
 }
 
 // NewIPCSettings gives the settings of the task's IPC namespace the values of a new one.

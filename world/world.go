@@ -27,6 +27,7 @@ type World struct {
 	ProcessesAt   story.Origin // unknown: there may be others
 	IPC           []IPCObject  // of the task's IPC namespace
 	IPCAt         story.Origin // unknown: there may be others
+	QueuesAt      story.Origin // the same of POSIX message queues, where that is known otherwise
 	Mounts        []Mount
 	FS            *FS
 	Sysctls       [kernel.NumSysctls]Fact[int]

@@ -187,7 +187,7 @@ func rawCall(call *syscalls.Call) (uintptr, syscall.Errno) {
 	for i := range call.Args {
 		a := &call.Args[i]
 		switch {
-		case slices.Contains([]string{"bind", "connect", "setsockopt"}, call.Name):
+		case slices.Contains([]string{"bind", "connect", "setsockopt", "msgsnd", "semop", "semctl"}, call.Name):
 			if regs[i] = uintptr(encoded[i].Val); len(encoded[i].Bytes) > 0 {
 				regs[i] = uintptr(unsafe.Pointer(&encoded[i].Bytes[0]))
 			}

@@ -53,6 +53,7 @@ type Process struct {
 	allExes bool       // those of every process
 	tasks   []taskFact // the other tasks that it can name by id
 	more    error      // why there may be others
+	within  within     // what its network and IPC namespaces hold
 	spaces  []*space   // the mount namespaces in which they are
 	readers []*reader
 	layers  []int           // descriptors of overlays' layers
@@ -148,6 +149,7 @@ func open(pid int, o Options) (p *Process, err error) {
 	p.readLimits()
 	p.readLabels()
 	p.dev = readDevices(base)
+	p.readWithin()
 	p.exes, p.allExes = executed()
 	if p.more = errors.New("they were not read"); !o.Alone {
 		p.tasks, p.more = p.readTasks()

@@ -38,6 +38,7 @@ func (p *Process) World() (*world.World, error) {
 		return nil, err
 	}
 	b.descriptors()
+	b.namespaced()
 	b.rest()
 	return w, nil
 }
