@@ -16,7 +16,7 @@ import (
 // ret is what the call is known to have returned; -1 where that is not known, then a new descriptor is the lowest free one.
 // What a call does that has no route is not known: the descriptors that it may have opened are not either.
 func (j *Judge) Apply(call *syscalls.Call, ret int64) {
-	const setFL = 4 // F_SETFL
+	const setFD, setFL = 2, 4 // F_SETFD, F_SETFL
 	t := &j.w.Task
 	if j.move(j.c.Moved, ret) || j.mounts(call, ret) {
 		return
@@ -52,6 +52,13 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 			const settable = vfs.OAppend | 0o4000 | 0o40000 | 0o1000000 // SETFL_MASK: O_NONBLOCK, O_DIRECT, O_NOATIME
 			f.Flags = f.Flags&^settable | call.Args[2].Val&settable
 		}
+	case call.Name == "fcntl" && call.Args[1].Val == setFD:
+		if f := t.FDByNumber(int(int32(call.Args[0].Val))); f != nil {
+			f.Flags &^= vfs.OCloexec
+			if call.Args[2].Val&1 != 0 {
+				f.Flags |= vfs.OCloexec
+			}
+		}
 	case o.Name != "" && !makesDescriptor(call.Name):
 		j.create(o, call)
 	case o.Path != (world.Path{}):
@@ -78,6 +85,9 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 		t.FDs = append(t.FDs, fd)
 		t.OpenFDs.V++
 	case opens(call):
+		if j.descriptors(call, ret) {
+			return
+		}
 		t.FDsAt = j.w.Miss("which descriptors "+call.Name+" has opened is not known", "strace -y, which prints the paths of descriptors")
 	}
 }

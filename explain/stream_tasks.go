@@ -23,8 +23,9 @@ type Stream struct {
 // streamTask is a task of a stream.
 type streamTask struct {
 	world.Task
-	pid               int // 0: not known yet
-	files, fs, thread int // tasks with the same number share descriptors; root, directory and umask; a process
+	pid               int  // 0: not known yet
+	early             bool // it has called before the call that has made it has returned
+	files, fs, thread int  // tasks with the same number share descriptors; root, directory and umask; a process
 }
 
 // Flags of clone that say what a new task shares.
@@ -41,7 +42,7 @@ func (j *Judge) Stream() *Stream {
 }
 
 // Turn makes a task the one that calls; 0 is the first one. A number that no call has returned is the task that was made last
-// without a number, else one that is as the first one was in the beginning.
+// without a number, else a child of the one that has called before: strace tells of a child's calls before clone has returned.
 func (s *Stream) Turn(pid int) {
 	first := s.tasks[0]
 	if first.pid == 0 && pid != 0 {
@@ -55,8 +56,9 @@ func (s *Stream) Turn(pid int) {
 		t = s.child
 		t.pid, s.child = pid, nil
 	case t == nil:
-		t = s.copy(&s.begin)
-		t.pid, t.PID = pid, pid
+		s.now.Task = s.w.Task
+		t = s.copy(&s.now.Task)
+		t.pid, t.PID, t.early = pid, pid, true
 		s.tasks = append(s.tasks, t)
 	}
 	if t != s.now {
@@ -199,6 +201,9 @@ func cloneFlags(call *syscalls.Call) (flags uint64, forks bool) {
 func (s *Stream) fork(flags uint64, ret int) {
 	parent := s.now
 	parent.Task = s.w.Task
+	if s.born(parent, flags, ret) {
+		return
+	}
 	t := s.copy(&parent.Task)
 	if flags&shareFiles != 0 {
 		t.files, t.FDs = parent.files, parent.FDs
@@ -237,6 +242,31 @@ func (s *Stream) fork(flags uint64, ret int) {
 	s.now, s.w.Task = parent, parent.Task
 	s.count()
 	s.see()
+}
+
+// born is fork of a task that has called already: a child of vfork has executed another program by the time that its parent goes on.
+func (s *Stream) born(parent *streamTask, flags uint64, ret int) bool {
+	i := slices.IndexFunc(s.tasks, func(t *streamTask) bool { return t.pid == ret && ret > 0 && t.early && t != parent })
+	if i < 0 {
+		return false
+	}
+	t := s.tasks[i]
+	if t.early = false; s.c.Moved.New != 0 || parent.Children != [world.NumNSKinds]world.NamespaceID{} { // it is in namespaces that it was not seen in
+		s.tasks = slices.Delete(s.tasks, i, i+1)
+		return false
+	}
+	if flags&shareFiles != 0 {
+		t.files, t.FDs = parent.files, parent.FDs
+	}
+	if flags&shareFS != 0 {
+		t.fs = parent.fs
+	}
+	if flags&shareThread != 0 {
+		t.thread, t.PID = parent.thread, parent.PID
+	}
+	s.count()
+	s.see()
+	return true
 }
 
 // first reports that a task is the first one of its PID namespace.

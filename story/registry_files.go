@@ -156,9 +156,10 @@ var (
 		Function: "exportfs_decode_fh_raw", Errno: "ESTALE", Releases: "since Linux 2.6.39", Man: "open_by_handle_at(2)", Long: "The filesystem decodes the handle; it may lead nowhere any more.",
 	})
 	IoctlUnknown = define(Info{
-		ID: "OTH156", Gate: Other, Title: "an ioctl is its driver's own", Unknowns: "what the ioctl {0} does is not modelled",
+		ID: "OTH156", Gate: Other, Title: "an ioctl is its driver's own", Denies: "the file has no ioctl {0}: it is for terminals", Unknowns: "what the ioctl {0} does is not modelled",
 		Facts: []FactInfo{{"command", KindString}}, Function: "vfs_ioctl", Errno: "ENOTTY, EPERM or whatever the driver says", Releases: "all", Man: "ioctl(2)",
-		Long: "Each driver and filesystem has its own commands with checks of their own.",
+		Long:  "Each driver and filesystem has its own commands with checks of their own. Files that are no devices have none of a terminal's, by which programs tell whether they write to one.",
+		Repro: "python3 -c 'import termios; termios.tcgetattr(open(\"/etc/passwd\"))'",
 	})
 	CrossFilesystem = define(Info{
 		ID: "OTH157", Gate: Other, Title: "both files must be of one filesystem", Denies: "{obj} is of another filesystem", Unknowns: "whether the filesystem copies from another one is not known",

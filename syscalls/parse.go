@@ -71,7 +71,9 @@ func ParseLine(abi ABI, s string) (*Call, Result, error) {
 	err := p.run(func() {
 		pid := p.prefix()
 		c = p.call()
-		r = p.result()
+		if r = p.result(); c.Name == "rt_sigreturn" { // it leaves the result of what the signal has interrupted
+			r = Result{}
+		}
 		r.PID = pid
 	})
 	if err != nil {

@@ -47,7 +47,10 @@ func Fcntl(c *check.Check, fd int, cmd, arg uint64) story.Errno {
 		if err := freeDescriptor(c); err != 0 {
 			return err
 		}
-		c.Opened = check.Opened{Path: f.Path, Flags: f.Flags}
+		c.Opened = check.Opened{Path: f.Path, Flags: f.Flags &^ OCloexec}
+		if cmd == fDupCloexec {
+			c.Opened.Flags |= OCloexec
+		}
 		return 0
 	case fGetFD, fSetFD, fGetFL, fGetOwn, fGetSig, fGetLease:
 		return 0
@@ -243,7 +246,7 @@ func Dup(c *check.Check, fd int) story.Errno {
 	if err := freeDescriptor(c); err != 0 || f == nil {
 		return err
 	}
-	c.Opened = check.Opened{Path: f.Path, Flags: f.Flags}
+	c.Opened = check.Opened{Path: f.Path, Flags: f.Flags &^ OCloexec}
 	return 0
 }
 
@@ -271,7 +274,7 @@ func Dup3(c *check.Check, from, to int, flags uint64, two bool) story.Errno {
 	if f == nil {
 		return err
 	}
-	c.Opened = check.Opened{Path: f.Path, Flags: f.Flags}
+	c.Opened = check.Opened{Path: f.Path, Flags: f.Flags&^OCloexec | flags}
 	return 0
 }
 

@@ -12,6 +12,8 @@ const (
 	fionclex, fioclex, fionbio                  = 0x5450, 0x5451, 0x5421
 	iocGetFlags, iocSetFlags                    = 0x80086601, 0x40086602
 	iocFSGetXattr, iocFSSetXattr                = 0x801c581f, 0x401c5820
+	ttyGetAttr, ttyGetWindow, ttyGetGroup       = 0x5401, 0x5413, 0x540f
+	ttyGetAttr2                                 = 0x802c542a
 	ioctlClone, ioctlFreeze, ioctlThaw, figetbs = 0x40049409, 0xc0045877, 0xc0045878, 2
 )
 
@@ -67,6 +69,15 @@ func Ioctl(c *check.Check, fd int, cmd uint64, a IoctlArg) story.Errno {
 	case ioctlFreeze, ioctlThaw: // asked in the user namespace of the filesystem
 		if err := Capable(c, c.W.FS.SBOf(f.Path.Dentry).UserNS, check.RealmSuperblock, kernel.CapSysAdmin, f.Path, story.OpMount); err != 0 {
 			return err
+		}
+	case ttyGetAttr, ttyGetWindow, ttyGetGroup, ttyGetAttr2: // of terminals alone: other files have no such command
+		if f.At.Known() && f.Kind == world.FDFile && f.Path != (world.Path{}) {
+			switch ino := c.W.FS.I(f.Path.Dentry); {
+			case ino.Known&world.KnownType == 0:
+			case ino.Is(world.TypeReg), ino.Is(world.TypeDir), ino.Is(world.TypeFIFO):
+				s := story.Step{Code: story.IoctlUnknown, Errno: story.ENOTTY, Op: story.OpLook, Obj: f.Path.Ref(), Fact: [3]story.Origin{f.At}, Val: [3]uint64{c.Word(a.Text)}}
+				return c.Refuse(s)
+			}
 		}
 	case figetbs:
 		if a.Fault {

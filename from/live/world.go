@@ -71,6 +71,9 @@ func (b *builder) credentials() {
 	t, st := &b.Task, &b.p.st
 	at := b.file("status")
 	t.Cred = b.cred(st, b.p.user, at)
+	if root, ok := b.UserNS[t.Cred.UserNS].UIDs.Down(0); ok && t.Cred.RUID == world.KUID(root) && t.Cred.EUID == t.Cred.RUID && t.Cred.Bounding != 0 && t.Cred.Ambient == 0 && t.Cred.Bounding&^t.Cred.Permitted == 0 {
+		t.Cred.SecurebitsAt = b.Suppose("the process has set no securebits itself: it was executed without SECBIT_NOROOT, which would have taken root's capabilities", "")
+	}
 	t.Umask.At = b.Miss("the umask of the process is not known", "")
 	if st.umask >= 0 {
 		t.Umask = world.Given(uint16(st.umask), at)
