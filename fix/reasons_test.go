@@ -32,7 +32,7 @@ var codesWithout = map[story.Code]string{
 	story.DescriptorOpen: object, story.DescriptorMode: object, story.DescriptorFlags: object, story.DescriptorKind: object, story.WrongDescriptor: object, story.NotSocket: object, story.NamespaceDescriptor: object, story.ContextDescriptor: object,
 	story.LandlockFD: object, story.MapMode: object, story.NoOperation: object, story.LinkDirectory: object, story.SymlinkMode: object, story.XattrUnsupported: object, story.AttrUnsupported: object,
 	story.HandleUnsupported: object, story.CrossFilesystem: object, story.XattrUserType: object, story.ACLRefused: object, story.SymlinkMagic: object, story.DirectoryExec: object, story.ExecNotRegular: object,
-	story.VictimDirectory: object, story.NotLink: object, story.RenameAncestor: object, story.TruncateType: object, story.CrossMount: object, story.ProcessSelf: object, story.SealRefused: object, story.FIFOBlocks: object,
+	story.VictimDirectory: object, story.NotLink: object, story.IoctlUnknown: object, story.RenameAncestor: object, story.TruncateType: object, story.CrossMount: object, story.ProcessSelf: object, story.SealRefused: object, story.FIFOBlocks: object,
 	story.SocketPeer: object, story.MountKind: object, story.NotMountRoot: object, story.IDMapNamespace: object, story.OwnUserNS: object,
 
 	// What has to come first.
