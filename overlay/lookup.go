@@ -46,6 +46,7 @@ type Options struct {
 type Found[D any] struct {
 	Pieces    []Piece[D] // the serving one first; none: there is no such name
 	Dir       bool
+	Lower     *Piece[D]   // the first lower one of a file that the upper layer has attributes of (ovl_dentry_lower)
 	Data      *Piece[D]   // of a file whose first piece has attributes only: what holds the data
 	NoData    story.Errno // data is looked for in the data-only layers, and is not there
 	DataPath  string      // where they are asked
@@ -142,6 +143,10 @@ func Lookup[D any](l Layers[D], o Options, roots, data []D, pieces []Piece[D], n
 
 // finish is the end of ovl_lookup: the data of a file whose attributes were copied alone must be somewhere.
 func (s *search[D]) finish(f Found[D], o Options, data []D, upper, upperMeta bool, lowers int) Found[D] {
+	if upper && !f.Dir && len(f.Pieces) > 1 {
+		lower := f.Pieces[1]
+		f.Lower = &lower
+	}
 	switch {
 	case s.metacopy && lowers > 0 && len(data) > 0 && s.absolute: // ovl_lookup_data_layers, when the data is first asked for
 		f.DataPath = s.redirect

@@ -130,8 +130,8 @@ func (s *layered) add(fs *world.FS, dir world.DentryID, name string, f *Found[wo
 		lower = first
 	case f.Dir && len(ino.Layers) > 1:
 		lower = ino.Layers[1]
-	case !f.Dir && f.Data != nil:
-		lower = f.Data.At
+	case f.Lower != nil:
+		lower = f.Lower.At
 	case !f.Dir && marks != nil:
 		lower = marks.Origin
 	}
