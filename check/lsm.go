@@ -80,6 +80,8 @@ type LSM interface {
 	SocketCreate(c *Check, family, typ, protocol int) story.Errno
 	// OnSocket is any other hook on a socket, OnIPC one on an object of System V IPC.
 	OnSocket(c *Check, h story.Hook, s *world.Socket, op story.Op) story.Errno
+	// OnFile is one of an open file that no path leads to.
+	OnFile(c *Check, h story.Hook, f *world.FD, op story.Op) story.Errno
 	OnIPC(c *Check, h story.Hook, o *world.IPCObject, op story.Op, arg uint64) story.Errno
 	// AnonInode is asked for a file without a name of this kind.
 	AnonInode(c *Check, kind string) story.Errno

@@ -17,4 +17,5 @@ type Moved struct {
 	Bound   bool // of Change
 	Listens bool
 	Device  bool
+	Tried   bool
 }

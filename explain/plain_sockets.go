@@ -32,11 +32,21 @@ func shutdown(c *check.Check, call *syscalls.Call) story.Errno {
 }
 
 func sends(c *check.Check, call *syscalls.Call) story.Errno {
-	return vfs.SocketData(c, dfd(&call.Args[0]), story.OpWrite)
+	return socketIO(c, call, story.OpWrite)
 }
 
 func receives(c *check.Check, call *syscalls.Call) story.Errno {
-	return vfs.SocketData(c, dfd(&call.Args[0]), story.OpRead)
+	return socketIO(c, call, story.OpRead)
+}
+
+func socketIO(c *check.Check, call *syscalls.Call, op story.Op) story.Errno {
+	a := call.Args
+	io := vfs.SocketIO{FD: dfd(&a[0]), Op: op, Message: call.Name != "sendto" && call.Name != "recvfrom"}
+	if !io.Message {
+		io.Flags, io.Known = number(&a[3])
+		io.To = op == story.OpWrite && !a[4].Absent && !isNull(&a[4])
+	}
+	return io.Do(c)
 }
 
 // gone are calls that have a number and no function: old kernels had one, or none ever did.

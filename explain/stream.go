@@ -103,6 +103,9 @@ func (j *Judge) ApplyRefused() {
 	} else if refused && s.Code == story.OverlayRoom {
 		overlay.Spilt(j.w.FS, world.PathOf(s.Obj))
 	}
+	if m := j.c.Moved; m.Change != nil && m.Tried {
+		m.Change.Tried = true
+	}
 	j.unroom()
 	for _, cp := range j.c.Copied {
 		overlay.Copied(j.w.FS, cp)

@@ -17,13 +17,19 @@ func (j *Judge) move(m check.Moved, ret int64) bool {
 	case m.Change != nil:
 		m.Change.Bound = m.Change.Bound || m.Bound || m.Listens
 		m.Change.Listens = m.Change.Listens || m.Listens
-		if !m.Bound && !m.Listens {
+		if m.Tried {
+			m.Change.Tried = true
+		} else if !m.Bound && !m.Listens {
 			m.Change.Device = m.Device
 		}
 	case m.Sockets > 0:
 		for range m.Sockets {
 			s := m.Socket
-			j.openLowest(world.FD{N: int(ret), Kind: world.FDSocket, Socket: &s, Flags: 2, At: j.w.Text("the stream has made it")})
+			f := world.FD{N: int(ret), Kind: world.FDSocket, Socket: &s, Flags: 2, At: j.w.Text("the stream has made it")}
+			if label, at := j.w.Task.LabelOf("selinux"); at.Known() {
+				f.Opener = world.Given(label, at)
+			}
+			j.openLowest(f)
 		}
 		return true
 	case m.Child:

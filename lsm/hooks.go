@@ -229,6 +229,10 @@ func (s *Stack) OnSocket(c *check.Check, h story.Hook, of *world.Socket, op stor
 	return s.ask(c, question{Question: check.Question{Hook: h, Op: op, Socket: of}})
 }
 
+func (s *Stack) OnFile(c *check.Check, h story.Hook, f *world.FD, op story.Op) story.Errno {
+	return s.ask(c, question{Question: check.Question{Hook: h, Path: f.Path, Op: op, File: f}})
+}
+
 func (s *Stack) OnIPC(c *check.Check, h story.Hook, o *world.IPCObject, op story.Op, arg uint64) story.Errno {
 	return s.ask(c, question{Question: check.Question{Hook: h, Op: op, IPC: o, Cred: c.Cred, Args: [3]uint64{arg}}})
 }

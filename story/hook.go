@@ -124,6 +124,13 @@ const (
 	HookSbEatLsmOpts
 	HookBpfMap
 	HookMsgQueueMsgrcv
+	HookSocketAccept
+	HookSocketSendmsg
+	HookSocketRecvmsg
+	HookSocketGetsockname
+	HookSocketGetpeername
+	HookSocketGetsockopt
+	HookSocketShutdown
 
 	NumHooks
 )
@@ -142,6 +149,7 @@ var hookNames = [NumHooks]string{
 	"task_getpgid", "task_getsid", "task_getscheduler", "task_getioprio", "task_movememory", "uring_allowed", "capable", "task_setrlimit",
 	"capget", "task_alloc", "inode_init_security_anon", "shm_alloc_security", "msg_queue_alloc_security", "sem_alloc_security", "shm_associate", "msg_queue_associate", "sem_associate",
 	"shm_shmctl", "msg_queue_msgctl", "sem_semctl", "shm_shmat", "msg_queue_msgsnd", "sem_semop", "sb_eat_lsm_opts", "bpf_map", "msg_queue_msgrcv",
+	"socket_accept", "socket_sendmsg", "socket_recvmsg", "socket_getsockname", "socket_getpeername", "socket_getsockopt", "socket_shutdown",
 }
 
 // String returns the hook's name, empty for none.

@@ -343,6 +343,7 @@ func Connect(c *check.Check, fd int, a Address) story.Errno {
 		}
 	}
 	a.again(c, s)
+	c.Moved = check.Moved{Change: s, Tried: true}
 	return peer(c, world.Path{}, story.ENETUNREACH, story.ETIMEDOUT, story.EHOSTUNREACH, story.EINPROGRESS, story.EACCES, story.EADDRNOTAVAIL)
 }
 
@@ -365,6 +366,7 @@ func peer(c *check.Check, p world.Path, errnos ...story.Errno) story.Errno {
 
 // connectUnix is unix_stream_connect and unix_dgram_connect: unix_find_bsd looks the path up and asks for write permission.
 func (a *Address) connectUnix(c *check.Check, s *world.Socket) story.Errno {
+	c.Moved = check.Moved{Change: s, Tried: true}
 	if s.Type == sockDgram && a.Family == afUnspec && a.Len >= 2 {
 		return 0
 	}
@@ -444,6 +446,9 @@ func Accept(c *check.Check, fd int, flags uint64) story.Errno {
 		c.MayEnd(story.EINVAL)
 		c.MayBlock()
 		return 0
+	}
+	if err := c.LSM.OnSocket(c, story.HookSocketAccept, s, story.OpListen); err != 0 {
+		return err
 	}
 	reason, e := "", story.Errno(0)
 	switch {

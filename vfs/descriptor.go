@@ -74,6 +74,10 @@ func lacks(c *check.Check, f *world.FD, what string, errno story.Errno, a kernel
 func kind(c *check.Check, f *world.FD, typ uint16) kernel.Answer {
 	ino := c.W.FS.I(f.Path.Dentry)
 	switch {
+	case f.Kind == world.FDSocket && typ != world.TypeSock:
+		return kernel.No
+	case f.Kind == world.FDSocket:
+		return kernel.Yes
 	case ino.Known&world.KnownType == 0:
 		return kernel.NotKnown
 	case ino.Is(typ):
@@ -138,6 +142,8 @@ func ReadWrite(c *check.Check, io IO) story.Errno {
 	switch {
 	case io.Vector && io.Known && io.Count == 0:
 		return 0
+	case f.Kind == world.FDSocket && !(io.Vector && io.Fault):
+		return io.socket(c, f, mask)
 	case io.Fault && (!io.Known || io.Count > 0) && !ino.Is(world.TypeDir):
 		return c.Refuse(story.Step{Code: story.ArgFault, Errno: story.EFAULT, Op: mask.Op(false)})
 	}
@@ -161,12 +167,26 @@ func ReadWrite(c *check.Check, io IO) story.Errno {
 	return writes(c, f, io)
 }
 
+// socket is sock_read_iter and sock_write_iter. The buffer is looked at once there is something to copy.
+func (io *IO) socket(c *check.Check, f *world.FD, mask check.Mask) story.Errno {
+	if io.Known && int64(io.Count) < 0 {
+		return Invalid(c, story.EINVAL, "the length is negative")
+	}
+	if err := c.LSM.FilePermission(c, f, mask); err != 0 {
+		return err
+	}
+	if !io.Write && io.Known && io.Count == 0 {
+		return 0
+	}
+	return SocketIO{Op: mask.Op(false), Known: true}.on(c, f.Socket)
+}
+
 // seeks refuses a position where the file has none (FMODE_PREAD, FMODE_LSEEK).
 func seeks(c *check.Check, f *world.FD) story.Errno {
 	ino := c.W.FS.I(f.Path.Dentry)
 	a := kernel.No
 	switch {
-	case ino.Is(world.TypeFIFO) || ino.Is(world.TypeSock), f.Kind == world.FDNamespace:
+	case ino.Is(world.TypeFIFO) || ino.Is(world.TypeSock), f.Kind == world.FDNamespace, f.Kind == world.FDSocket:
 		a = kernel.Yes
 	case ino.Is(world.TypeChar) && !(ino.Major == 1 && (ino.Minor == 3 || ino.Minor == 5)), ino.Known&world.KnownType == 0, ino.Type() == 0:
 		a = kernel.NotKnown

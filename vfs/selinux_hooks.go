@@ -27,6 +27,9 @@ func (a *asking) of(p world.Path) (l selinux.Label, class string, ok bool) {
 	if a.why != "" {
 		return l, "", false
 	}
+	if f := a.q.File; f != nil && f.Kind == world.FDSocket && p == f.Path {
+		return a.socketLabel(f.Socket)
+	}
 	if p.Dentry == 0 {
 		a.lost("what SELinux asks at " + a.q.Hook.String() + " of such an object is not modelled")
 		return l, "", false
@@ -186,8 +189,8 @@ func (a *asking) hook() {
 		a.socketConnect()
 	case story.HookSocketListen:
 		a.socket("listen")
-	case story.HookSocketSetsockopt:
-		a.socket("setopt")
+	case story.HookSocketAccept, story.HookSocketSendmsg, story.HookSocketRecvmsg, story.HookSocketGetsockname, story.HookSocketGetpeername, story.HookSocketGetsockopt, story.HookSocketSetsockopt, story.HookSocketShutdown:
+		a.socket(socketPerms[q.Hook])
 	case story.HookPtraceTraceme:
 		if l, ok := a.other(q.Target); ok { // the parent is who traces
 			a.list = append(a.list, access{source: l, target: a.source, class: "process", perms: []string{"ptrace"}})
@@ -446,11 +449,12 @@ func (a *asking) mayRename(r check.Renaming) {
 	}
 }
 
-// filePermission is selinux_file_permission: nothing is asked of what the task has opened itself under the same labels.
+// filePermission is selinux_file_permission: nothing is asked of what the task has opened itself under the same labels; a socket
+// was never opened.
 func (a *asking) filePermission() {
 	q := a.q
 	opener, why := a.opener(q.File)
-	if why == "" && opener == a.source && (q.File.Labeled == "" || q.Path.Dentry != 0 && q.File.Labeled == a.c.W.FS.I(q.Path.Dentry).Context) {
+	if why == "" && opener == a.source && q.File.Kind != world.FDSocket && (q.File.Labeled == "" || q.Path.Dentry != 0 && q.File.Labeled == a.c.W.FS.I(q.Path.Dentry).Context) {
 		return // all was asked when the file was opened
 	}
 	var perms []string

@@ -13,7 +13,29 @@ import (
 
 // socket asks for permissions to the socket itself (sock_has_perm); nothing is asked of the kernel's own.
 func (a *asking) socket(perms ...string) (l selinux.Label, class string, ok bool) {
-	s := a.q.Socket
+	if l, class, ok = a.socketLabel(a.q.Socket); !ok {
+		return l, class, false
+	}
+	if its, there := a.policy.InitialSID("kernel"); there && l == its {
+		return l, class, true
+	}
+	if its, there := a.policy.InitialSID("init"); there && l == its {
+		a.lost("whether the kernel asks of sockets of the first process is not modelled")
+		return l, class, false
+	}
+	a.ask(l, class, perms...)
+	return l, class, true
+}
+
+// socketPerms are what the hooks without other questions ask for.
+var socketPerms = map[story.Hook]string{story.HookSocketAccept: "accept", story.HookSocketSendmsg: "write", story.HookSocketRecvmsg: "read", story.HookSocketGetsockname: "getattr", story.HookSocketGetpeername: "getattr",
+	story.HookSocketGetsockopt: "getopt", story.HookSocketSetsockopt: "setopt", story.HookSocketShutdown: "shutdown"}
+
+// socketLabel is the label of a socket, and of its inode.
+func (a *asking) socketLabel(s *world.Socket) (l selinux.Label, class string, ok bool) {
+	if a.why != "" {
+		return l, "", false
+	}
 	if s == nil || !s.Context.Known() {
 		a.lost("the context of the socket is not known")
 		return l, "", false
@@ -27,14 +49,6 @@ func (a *asking) socket(perms ...string) (l selinux.Label, class string, ok bool
 		a.lost("the context of the socket is not one of the policy's: " + err.Error())
 		return l, "", false
 	}
-	if its, there := a.policy.InitialSID("kernel"); there && l == its {
-		return l, class, true
-	}
-	if its, there := a.policy.InitialSID("init"); there && l == its {
-		a.lost("whether the kernel asks of sockets of the first process is not modelled")
-		return l, class, false
-	}
-	a.ask(l, class, perms...)
 	return l, class, true
 }
 

@@ -51,6 +51,7 @@ func NewSocket(c *check.Check, family int, typ uint64, protocol int, pair bool) 
 			return err
 		}
 	}
+	s.Connected = pair
 	c.Moved = check.Moved{Socket: s, Sockets: 1}
 	if pair {
 		c.Moved.Sockets = 2

@@ -17,13 +17,32 @@ func SocketName(c *check.Check, fd int, peer, fault bool) story.Errno {
 	if err != 0 || s == nil {
 		return err
 	}
+	hook := story.HookSocketGetsockname
 	if peer {
-		return NotKnown(c, "whether the socket is connected", story.ENOTCONN, story.EFAULT)
+		hook = story.HookSocketGetpeername
 	}
-	if fault {
+	if err := c.LSM.OnSocket(c, hook, s, story.OpLook); err != 0 {
+		return err
+	}
+	switch {
+	case peer && unconnected(s):
+		return socketState(c, story.OpLook, story.ENOTCONN, "the socket is not connected")
+	case peer:
+		return NotKnown(c, "whether the socket is connected", story.ENOTCONN, story.EFAULT)
+	case fault:
 		return Fault(c)
 	}
 	return 0
+}
+
+// unconnected reports whether a socket has no peer for sure.
+func unconnected(s *world.Socket) bool {
+	return !s.Connected && !s.Tried && (s.Family == afUnix || socketKind(s)&(onTCP|onUDP) != 0)
+}
+
+// socketState refuses what the socket's state does not allow.
+func socketState(c *check.Check, op story.Op, e story.Errno, reason string) story.Errno {
+	return c.Refuse(story.Step{Code: story.SocketState, Errno: e, Op: op, Val: [3]uint64{c.Word(reason)}})
 }
 
 // Shutdown is inet_shutdown and unix_shutdown.
@@ -32,23 +51,73 @@ func Shutdown(c *check.Check, fd int, how int32, known bool) story.Errno {
 	if err != 0 || s == nil {
 		return err
 	}
-	switch {
-	case known && (how < 0 || how > 2) && (s.Family == afUnix || s.Family == afInet || s.Family == afInet6):
+	if err := c.LSM.OnSocket(c, story.HookSocketShutdown, s, story.OpSocket); err != 0 {
+		return err
+	}
+	if known && (how < 0 || how > 2) && (s.Family == afUnix || s.Family == afInet || s.Family == afInet6) {
 		return Invalid(c, story.EINVAL, "a socket is shut down for reading, writing or both")
-	case s.Family == afUnix:
+	}
+	if c.Moved = (check.Moved{Change: s, Tried: true}); s.Family == afUnix {
 		return 0
 	}
 	return NotKnown(c, "whether the socket is connected", story.ENOTCONN, story.EOPNOTSUPP, story.EINVAL)
 }
 
-// SocketData is a call that sends or receives; an address says whom, with the questions that connect asks for one.
-func SocketData(c *check.Check, fd int, op story.Op) story.Errno {
-	s, err := socketAt(c, fd, op)
+// SocketIO is a call that sends or receives.
+type SocketIO struct {
+	FD      int
+	Op      story.Op // OpRead, OpWrite
+	Flags   uint64   // MSG_*
+	Known   bool     // Flags are
+	To      bool     // an address says whom; with the questions that connect asks for one
+	Message bool     // a structure holds buffers and address
+}
+
+// Do is __sock_sendmsg and sock_recvmsg. What a socket without a peer answers is known.
+func (io SocketIO) Do(c *check.Check) story.Errno {
+	s, err := socketAt(c, io.FD, io.Op)
 	if err != 0 {
 		return err
 	}
+	if io.Message {
+		NotKnown(c, "what the structure holds", story.EFAULT, story.EINVAL, story.EMSGSIZE, story.ENOBUFS)
+	}
+	return io.on(c, s)
+}
+
+// on is what the socket is asked for and answers.
+func (io SocketIO) on(c *check.Check, s *world.Socket) story.Errno {
+	const dontwait, nosignal = 0x40, 0x4000
+	if s != nil {
+		hook := story.HookSocketRecvmsg
+		if io.Op == story.OpWrite {
+			hook = story.HookSocketSendmsg
+		}
+		if err := c.LSM.OnSocket(c, hook, s, io.Op); err != 0 {
+			return err
+		}
+	}
+	if s != nil && io.Known && io.Flags&^uint64(dontwait|nosignal) == 0 && !io.To && !io.Message && unconnected(s) {
+		switch unix, write := s.Family == afUnix, io.Op == story.OpWrite; {
+		case unix && write, socketKind(s) == onTCP && !write, s.Type == sockSeqpacket:
+			return socketState(c, io.Op, story.ENOTCONN, "the socket is not connected")
+		case socketKind(s) == onTCP:
+			if io.Flags&nosignal == 0 {
+				break // SIGPIPE may end the task
+			}
+			return socketState(c, io.Op, story.EPIPE, "the socket is not connected")
+		case unix && s.Type == sockStream:
+			return socketState(c, io.Op, story.EINVAL, "the socket is not connected")
+		case !write && !s.Bound && io.Flags&dontwait != 0:
+			return socketState(c, io.Op, story.EAGAIN, "the socket has no address that somebody could send to")
+		}
+	}
 	if s != nil && s.Family == afUnix && s.Type == sockStream && s.Listens {
 		c.MayEnd(story.EINVAL)
+	}
+	if s == nil || s.Family != afUnix && s.Family != afInet && s.Family != afInet6 { // packet_snd asks for an interface
+		c.MayEnd(story.ENXIO)
+		c.MayEnd(story.ENETDOWN)
 	}
 	for _, e := range [...]story.Errno{story.ENOTCONN, story.EPIPE, story.EDESTADDRREQ, story.EINVAL, story.EFAULT, story.EMSGSIZE, story.EACCES, story.EPERM, story.ECONNREFUSED, story.EOPNOTSUPP} {
 		c.MayEnd(e)
@@ -61,6 +130,9 @@ func SocketData(c *check.Check, fd int, op story.Op) story.Errno {
 func Getsockopt(c *check.Check, fd int, level, name int, noLength, noValue bool) story.Errno {
 	s, err := socketAt(c, fd, story.OpSetopt)
 	if err != 0 || s == nil {
+		return err
+	}
+	if err := c.LSM.OnSocket(c, story.HookSocketGetsockopt, s, story.OpSetopt); err != 0 {
 		return err
 	}
 	o := Option{Level: level, Name: name}

@@ -82,6 +82,9 @@ func Fstat(c *check.Check, fd int) story.Errno {
 		}
 		return c.Refuse(s)
 	}
+	if f.Kind == world.FDSocket {
+		return c.LSM.OnFile(c, story.HookInodeGetattr, f, story.OpStat)
+	}
 	return getattr(c, f.Path)
 }
 

@@ -119,6 +119,7 @@ type Socket struct {
 	Listens  bool
 	// Connected: it has a peer.
 	Connected bool
+	Tried     bool         // it was to be connected or shut down: what has come of that is not known
 	Device    bool         // it is bound to an interface (SO_BINDTODEVICE)
 	Context   Fact[string] // of SELinux
 }

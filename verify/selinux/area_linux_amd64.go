@@ -79,10 +79,10 @@ func (w *worker) shrink(sc *Scene, d *difference) (*Scene, *difference) {
 		for i := len(sc.Files) - 1; i >= 0; i-- {
 			again = try(func(s *Scene) { s.Files = slices.Delete(s.Files, i, i+1) }) || again
 		}
-		for _, change := range []func(*Scene){func(s *Scene) { s.Opened = "" }, func(s *Scene) { s.FSCreate = "" }, func(s *Scene) { s.Root = "" }} {
+		for _, change := range []func(*Scene){func(s *Scene) { s.Opened = "" }, func(s *Scene) { s.FSCreate = "" }, func(s *Scene) { s.SockCreate = "" }, func(s *Scene) { s.Root = "" }} {
 			before := *sc
 			c := *sc
-			if change(&c); c.Opened != before.Opened || c.FSCreate != before.FSCreate || c.Root != before.Root {
+			if change(&c); c.Opened != before.Opened || c.FSCreate != before.FSCreate || c.SockCreate != before.SockCreate || c.Root != before.Root {
 				again = try(change) || again
 			}
 		}

@@ -107,7 +107,7 @@ func (m *machine) predict(s *Scene, labels map[string]string, ids map[string]int
 	here := world.Path{Mount: mnt, Dentry: root}
 	w.Task = world.Task{PID: ids["PID0"], Cred: credOf(s.UID), Root: here, Cwd: here, CwdAt: at, Umask: world.Given(uint16(0), at), FDsAt: at, NoFile: world.Given(1024, at), OpenFDs: world.Given(0, at), Devices: world.Devices{All: true, At: at},
 		NS: w.InitialNamespaces(at), LandlockAt: at, Threads: one, FSUsers: one, Seccomp: world.Seccomp{At: at}, Labels: []world.Label{{Module: "selinux", Value: s.Task, At: at}},
-		Contexts: world.Contexts{Exec: empty, FSCreate: world.Given(s.FSCreate, at), SockCreate: empty, KeyCreate: empty}}
+		Contexts: world.Contexts{Exec: empty, FSCreate: world.Given(s.FSCreate, at), SockCreate: world.Given(s.SockCreate, at), KeyCreate: empty}}
 	for i := range w.Task.Rlimits {
 		w.Task.Rlimits[i] = world.Given(world.Rlimit{Cur: ^uint64(0), Max: ^uint64(0)}, at)
 	}

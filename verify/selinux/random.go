@@ -160,7 +160,18 @@ func (g *gen) socket() string {
 		port = 0
 	}
 	host := g.pick("0.0.0.0", "127.0.0.1")
-	switch g.IntN(8) {
+	switch g.IntN(14) {
+	case 8, 9:
+		return fmt.Sprintf(g.pick("sendto(%d, \"x\", 1, MSG_DONTWAIT|MSG_NOSIGNAL, NULL, 0)", "recvfrom(%d, 0xb0f0, 10, MSG_DONTWAIT, NULL, NULL)", "read(%d, 0xb0f0, 10)", "read(%d, 0xb0f0, 0)", "write(%d, \"x\", 1)"), fd)
+	case 10, 11:
+		return fmt.Sprintf(g.pick("getsockname(%d, 0xb0f0, 0xb0f0)", "getpeername(%d, 0xb0f0, 0xb0f0)", "getsockopt(%d, SOL_SOCKET, SO_TYPE, 0xb0f0, 0xb0f0)", "accept4(%d, NULL, NULL, SOCK_NONBLOCK)"), fd)
+	case 12:
+		return fmt.Sprintf(g.pick("fstat(%d, 0xb0f0)", "flock(%d, LOCK_SH|LOCK_NB)", "fcntl(%d, F_GETFL)", "fcntl(%d, F_SETFL, 0)", "fcntl(%d, F_GETOWN)", "ioctl(%d, FIONBIO, 0xb0f0)", "mmap(NULL, 4096, PROT_READ, MAP_SHARED, %d, 0)"), fd)
+	case 13:
+		if g.one(4) {
+			return fmt.Sprintf("shutdown(%d, SHUT_RD)", fd)
+		}
+		return fmt.Sprintf("read(%d, 0xb0f0, 10)", fd)
 	case 0, 1, 2:
 		return g.pick("socket(AF_UNIX, SOCK_STREAM, 0)", "socket(AF_INET, SOCK_STREAM, 0)", "socket(AF_INET, SOCK_STREAM, IPPROTO_TCP)", "socket(AF_INET, SOCK_DGRAM, 0)", "socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDP)", "socket(AF_INET6, SOCK_STREAM, 0)")
 	case 3, 4:
@@ -198,6 +209,9 @@ func (g *gen) scene() *Scene {
 		s.Context = g.file("file")
 	case g.one(10):
 		s.FSCreate = g.file("file")
+	}
+	if g.one(3) {
+		s.SockCreate, _ = g.other()
 	}
 	if s.Root = g.file("dir"); s.Context != "" {
 		s.Root = ""

@@ -32,23 +32,25 @@ type Other struct {
 
 // Scene is files, a task and its calls.
 type Scene struct {
-	Task     string  // its context
-	UID      uint32  `json:",omitempty"` // 0 has all capabilities, others none
-	FSCreate string  `json:",omitempty"` // what it has written to /proc/self/attr/fscreate
-	Overlay  bool    `json:",omitempty"` // the files are the lower layer of an overlay, mounted by who builds the scene
-	Context  string  `json:",omitempty"` // the option context= of the filesystem
-	Root     string  `json:",omitempty"` // label of its root
-	Opened   string  `json:",omitempty"` // a file that is open for reading and writing since before the task had its context; "": the root, for reading
-	Others   []Other `json:",omitempty"` // processes that the calls name by PID1, PID2 …
-	Files    []File
-	Calls    []string
+	Task     string // its context
+	UID      uint32 `json:",omitempty"` // 0 has all capabilities, others none
+	FSCreate string `json:",omitempty"` // what it has written to /proc/self/attr/fscreate
+	// SockCreate is what it has written to /proc/self/attr/sockcreate.
+	SockCreate string  `json:",omitempty"`
+	Overlay    bool    `json:",omitempty"` // the files are the lower layer of an overlay, mounted by who builds the scene
+	Context    string  `json:",omitempty"` // the option context= of the filesystem
+	Root       string  `json:",omitempty"` // label of its root
+	Opened     string  `json:",omitempty"` // a file that is open for reading and writing since before the task had its context; "": the root, for reading
+	Others     []Other `json:",omitempty"` // processes that the calls name by PID1, PID2 …
+	Files      []File
+	Calls      []string
 }
 
 // Text prints a scene for a person, behind it in a form that --case reads.
 func (s *Scene) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  task %s, uid %d\n", s.Task, s.UID)
-	for _, w := range []struct{ what, text string }{{"fscreate", s.FSCreate}, {"mounted with context=", s.Context}, {"root", s.Root}, {"opened before", s.Opened}} {
+	for _, w := range []struct{ what, text string }{{"fscreate", s.FSCreate}, {"sockcreate", s.SockCreate}, {"mounted with context=", s.Context}, {"root", s.Root}, {"opened before", s.Opened}} {
 		if w.text != "" {
 			fmt.Fprintf(&b, "  %s %s\n", w.what, w.text)
 		}
@@ -110,7 +112,7 @@ func ParseScene(text []byte) (*Scene, error) {
 			return nil, fmt.Errorf("file %q: bad type, path or label", f.Path)
 		}
 	}
-	texts := []string{s.Task, s.FSCreate, s.Context, s.Root, s.Opened}
+	texts := []string{s.Task, s.FSCreate, s.SockCreate, s.Context, s.Root, s.Opened}
 	for _, o := range s.Others {
 		texts = append(texts, o.Context)
 	}

@@ -295,7 +295,7 @@ func (s *stage) actor(sc *Scene) (*agent.Agent, error) {
 	} else {
 		u.Must("open", unix.SYS_OPEN, u.Put(sc.top()), unix.O_RDONLY, 0)
 	}
-	becomes(u, sc.UID, [][2]string{{"fscreate", sc.FSCreate}, {"current", sc.Task}}, func() {
+	becomes(u, sc.UID, [][2]string{{"fscreate", sc.FSCreate}, {"sockcreate", sc.SockCreate}, {"current", sc.Task}}, func() {
 		u.Must("chroot", unix.SYS_CHROOT, u.Put(sc.top()))
 		u.Must("chdir", unix.SYS_CHDIR, u.Put("/"))
 	})
