@@ -58,7 +58,7 @@ func (p *Policy) readRules(r *reader) {
 	if !r.need(n, 12, 40) { // as much as sorting needs
 		return
 	}
-	p.te.rules = make([]rule, n)
+	p.te.rules = make([]rule, n, n+n/3) // those of conditionals follow
 	for i := range p.te.rules {
 		if !p.readRule(r, &p.te.rules[i], false) {
 			return

@@ -44,7 +44,7 @@ func (p *Policy) text(x *rule, s, t *Label) RuleText {
 		r.Perms = permNames(c.perms, set)
 		what = braced(r.Perms)
 	}
-	r.Text = fmt.Sprintf("%s %s %s:%s %s;", r.Kind, r.Source, r.Target, r.Class, what)
+	r.Text = r.Kind + " " + r.Source + " " + r.Target + ":" + r.Class + " " + what + ";"
 	if x.cond != 0 {
 		p.addCondition(&r, x)
 	}

@@ -29,11 +29,12 @@ process (story snapshot) that was taken under SELinux. No SELinux host is needed
 	return c
 }
 
-// boundMemory has garbage collected early where a policy, which may be made to take memory, comes near 256 MB; whoever has
-// set another limit keeps it.
+// boundMemory has garbage collected early where a policy, which may be made to take memory, comes near 256 MB, and late below: most
+// of what a question about a usual policy allocates is the policy. Whoever has set another limit keeps it.
 func boundMemory() {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(200 << 20)
+		debug.SetGCPercent(500)
 	}
 }
 

@@ -397,11 +397,14 @@ func readFile(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer fh.Close()
-	data, err := io.ReadAll(io.LimitReader(fh, limit+1))
-	if err == nil && int64(len(data)) > limit {
+	var b bytes.Buffer
+	if st, err := fh.Stat(); err == nil && st.Size() <= limit { // a hint: files of proc have none
+		b.Grow(int(st.Size()) + bytes.MinRead)
+	}
+	if _, err = b.ReadFrom(io.LimitReader(fh, limit+1)); err == nil && int64(b.Len()) > limit {
 		err = fmt.Errorf("%s: it has more than %d bytes", name, limit)
 	}
-	return data, err
+	return b.Bytes(), err
 }
 
 // openFile opens a file that is no directory; errors read as a sentence about it.
