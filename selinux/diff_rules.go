@@ -31,6 +31,14 @@ func newJoint(a, b *Policy) *joint {
 		return n
 	}
 	seed := maphash.MakeSeed()
+	sum := func(parts ...string) uint64 {
+		var h maphash.Hash
+		h.SetSeed(seed)
+		for _, s := range parts {
+			h.WriteString(s)
+		}
+		return h.Sum64()
+	}
 	for side, p := range j.of {
 		for i := range p.types.list {
 			j.types[side] = append(j.types[side], number(types, p.types.list[i].name))
@@ -54,7 +62,7 @@ func newJoint(a, b *Policy) *joint {
 		}
 		for i := range p.conds {
 			text, _ := p.conditionText(p.conds[i].expr)
-			j.conds[side] = append(j.conds[side], [2]uint64{maphash.String(seed, text), maphash.String(seed, "!("+text+")")})
+			j.conds[side] = append(j.conds[side], [2]uint64{sum(text), sum("!(", text, ")")})
 		}
 	}
 	return j
