@@ -265,6 +265,8 @@ const (
 	BPFHookFirst
 	// BPFTokens: CAP_SYS_ADMIN is as good as CAP_NET_ADMIN for maps of the network (bpf_token_capable).
 	BPFTokens
+	// SELinuxBindUnspec: SELinux leaves an address without a family to IPv6 (selinux_socket_bind); before, it took it for one of IPv4.
+	SELinuxBindUnspec
 	numChanges
 )
 
@@ -352,6 +354,7 @@ var changes = [numChanges]struct {
 	OverlayDataPlain:       {in: [2]int{6, 16}},
 	BPFRefusesCreation:     {in: [2]int{5, 19}},
 	BPFHookFirst:           {in: [2]int{6, 5}},
+	SELinuxBindUnspec:      {in: [2]int{6, 9}, maybe: [2]int{4, 19}, seen: [][3]int{{6, 1, 192}}},
 	BPFTokens:              {in: [2]int{6, 9}},
 }
 

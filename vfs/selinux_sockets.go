@@ -84,9 +84,13 @@ func (a *asking) socketBind() {
 	switch {
 	case addr.Len < 2, (addr.Family == afUnspec || addr.Family == afInet) && addr.Len < 16, addr.Family == afInet6 && addr.Len < 24:
 		e = story.EINVAL
-	case addr.Family == afUnspec && s.Family == afInet6:
-		a.lost("what the release asks of an address without a family is not modelled")
+	case addr.Family == afUnspec && s.Family == afInet6 && a.c.K.Has(kernel.SELinuxBindUnspec) == kernel.NotKnown:
+		a.lost("what the release asks of an address without a family is not known")
 		return
+	case addr.Family == afUnspec && s.Family == afInet6 && a.c.K.Has(kernel.SELinuxBindUnspec) == kernel.Yes:
+		if e = story.EAFNOSUPPORT; addr.Len < 24 || class == "sctp_socket" {
+			e = story.EINVAL
+		}
 	case addr.Family != afUnspec && addr.Family != afInet && addr.Family != afInet6, addr.Family == afUnspec && !host.IsUnspecified():
 		e = story.EAFNOSUPPORT
 	}

@@ -186,7 +186,7 @@ func (g *gen) socket() string {
 		g.ports = append(g.ports, port)
 		return fmt.Sprintf("bind(%d, {sa_family=AF_INET6, sin6_port=htons(%d), sin6_flowinfo=htonl(0), inet_pton(AF_INET6, \"::\", &sin6_addr), sin6_scope_id=0}, 28)", fd, port)
 	}
-	return g.pick(fmt.Sprintf("bind(%d, {sa_family=AF_UNSPEC}, 16)", fd), fmt.Sprintf("connect(%d, {sa_family=AF_UNSPEC}, 16)", fd))
+	return g.pick(fmt.Sprintf("bind(%d, {sa_family=AF_UNSPEC}, %d)", fd, g.number(16, 16, 28)), fmt.Sprintf("connect(%d, {sa_family=AF_UNSPEC}, 16)", fd))
 }
 
 var classOf = map[string]string{"dir": "dir", "file": "file", "link": "lnk_file", "fifo": "fifo_file", "null": "chr_file"}
