@@ -19,7 +19,10 @@ func (j *Judge) become(call *syscalls.Call) {
 	cr := &t.Cred
 	if b.Exec {
 		before := len(t.FDs)
-		t.FDs = slices.DeleteFunc(slices.Clone(t.FDs), func(f world.FD) bool { return f.Flags&vfs.OCloexec != 0 })
+		t.FDs, t.Mapped = slices.DeleteFunc(slices.Clone(t.FDs), func(f world.FD) bool { return f.Flags&vfs.OCloexec != 0 }), nil
+		for i := range t.FDs {
+			t.FDs[i].Mapped = world.Fact[bool]{}
+		}
 		t.OpenFDs.V -= before - len(t.FDs)
 		t.TooMany, t.Fresh, t.Exe = world.Fact[bool]{}, false, b.Exe
 		if ino := w.FS.I(b.Exe.Dentry); b.Exe.Mount != 0 { // nobody writes to it from now on

@@ -45,6 +45,12 @@ func (j *Judge) Apply(call *syscalls.Call, ret int64) {
 	switch o := j.c.Opened; {
 	case call.Name == "close" && len(call.Args) > 0:
 		j.close(int(int32(call.Args[0].Val)))
+	case call.Name == "mmap" && call.Args[3].Val&vfs.MapAnonymous == 0:
+		if f := t.FDByNumber(int(int32(call.Args[4].Val))); f != nil {
+			f.Mapped = world.Given(true, j.w.Text("the stream's mmap"))
+		}
+	case call.Name == "munmap" || call.Name == "mremap":
+		j.unmap()
 	case call.Name == "close_range" && call.Args[2].Val&4 == 0: // CLOSE_RANGE_CLOEXEC closes them later
 		j.closeRange(uint32(call.Args[0].Val), uint32(call.Args[1].Val))
 	case call.Name == "fcntl" && call.Args[1].Val == setFL:
@@ -202,9 +208,37 @@ func (j *Judge) close(n int) {
 	if f := t.FDByNumber(n); f != nil && f.Tree != 0 {
 		vfs.CloseTree(&j.c, f, j.w.Text("the stream's close"))
 	}
+	if f := t.FDByNumber(n); f != nil && f.Mapped.At != 0 {
+		kept := *f
+		if kept.Mapped.At&story.Missing != 0 {
+			kept.FlagsAt = kept.Mapped.At
+		}
+		t.Mapped = append(slices.Clone(t.Mapped), kept)
+	}
 	before := len(t.FDs)
 	t.FDs = slices.DeleteFunc(slices.Clone(t.FDs), func(f world.FD) bool { return f.N == n })
 	t.OpenFDs.V -= before - len(t.FDs)
+}
+
+// unmap takes a mapping away. Of which file is not followed: any of them may be mapped still.
+func (j *Judge) unmap() {
+	t, miss := &j.w.Task, story.Origin(0)
+	t.FDs, t.Mapped = slices.Clone(t.FDs), slices.Clone(t.Mapped)
+	for _, open := range [...][]world.FD{t.FDs, t.Mapped} {
+		for i := range open {
+			f := &open[i]
+			if f.Mapped.At == 0 || f.Mapped.At&story.Missing != 0 {
+				continue
+			}
+			if miss == 0 {
+				miss = j.w.Miss("whether the file is mapped into memory still is not known", "")
+			}
+			f.Mapped.At = miss
+		}
+	}
+	for i := range t.Mapped {
+		t.Mapped[i].FlagsAt = t.Mapped[i].Mapped.At
+	}
 }
 
 // closeRange closes the descriptors that are known; what others there were is not open any more either.

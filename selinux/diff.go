@@ -43,8 +43,8 @@ func Diff(a, b *Policy) []Difference {
 
 // Bounds of what two policies, which may be made to have long texts, are compared by and of what is said.
 const (
-	maxTexts  = 24 << 20 // of one kind of a policy
-	maxAnswer = 32 << 20
+	maxTexts  = 16 << 20 // of one kind of a policy
+	maxAnswer = 16 << 20
 )
 
 // texts are what the things of one kind mean, by name.

@@ -138,16 +138,18 @@ func denyWriting(c *check.Check, p world.Path) story.Errno {
 	if ino.Attr&world.AttrWriting != 0 {
 		written = kernel.Yes
 	}
-	for i := range c.W.Task.FDs {
-		f := &c.W.Task.FDs[i]
-		if f.Path.Dentry == 0 || fs.D(f.Path.Dentry).Inode != fs.D(p.Dentry).Inode || written == kernel.Yes {
-			continue
-		}
-		switch s.Fact[0] = f.At; {
-		case f.FlagsAt&story.Missing != 0:
-			s.Fact[0], written = f.FlagsAt, kernel.NotKnown
-		case f.Flags&OPath == 0 && (f.Flags+1)&2 != 0:
-			written = kernel.Yes
+	for _, open := range [...][]world.FD{c.W.Task.FDs, c.W.Task.Mapped} {
+		for i := range open {
+			f := &open[i]
+			if f.Path.Dentry == 0 || fs.D(f.Path.Dentry).Inode != fs.D(p.Dentry).Inode || written == kernel.Yes {
+				continue
+			}
+			switch s.Fact[0] = f.At; {
+			case f.FlagsAt&story.Missing != 0:
+				s.Fact[0], written = f.FlagsAt, kernel.NotKnown
+			case f.Flags&OPath == 0 && (f.Flags+1)&2 != 0:
+				written = kernel.Yes
+			}
 		}
 	}
 	takes := c.K.Has(kernel.ExecTakesWritten)

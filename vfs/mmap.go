@@ -14,7 +14,7 @@ const (
 
 	mapShared, mapPrivate, mapValidate = 1, 2, 3
 	mapFixed                           = 0x10
-	mapAnonymous                       = 0x20
+	MapAnonymous                       = 0x20
 	mapGrowsDown                       = 0x100
 	mapLocked                          = 0x2000
 	mapHugeTLB                         = 0x40000
@@ -37,7 +37,7 @@ func Mmap(c *check.Check, m MapArgs) story.Errno {
 		return Invalid(c, story.EINVAL, "the offset is no multiple of the page size")
 	}
 	var f *world.FD
-	if m.Flags&mapAnonymous == 0 {
+	if m.Flags&MapAnonymous == 0 {
 		var err story.Errno
 		if f, err = file(c, m.FD, story.OpLook); err != 0 {
 			return err
@@ -126,7 +126,7 @@ func mapFile(c *check.Check, m MapArgs, f *world.FD) story.Errno {
 	switch m.Flags & 15 {
 	case mapValidate, mapShared:
 		if m.Flags&15 == mapValidate {
-			const known = 15 | mapFixed | mapAnonymous | 0x40 | mapGrowsDown | 0x800 | 0x1000 | mapLocked | 0x4000 | 0x8000 | 0x10000 | 0x20000 | mapHugeTLB | 0x80000000000
+			const known = 15 | mapFixed | MapAnonymous | 0x40 | mapGrowsDown | 0x800 | 0x1000 | mapLocked | 0x4000 | 0x8000 | 0x10000 | 0x20000 | mapHugeTLB | 0x80000000000
 			if m.Flags&^uint64(known) != 0 && m.Flags&^uint64(known|mapSync) == 0 {
 				return lacks(c, f, "MAP_SYNC", story.EOPNOTSUPP, kernel.NotKnown)
 			}

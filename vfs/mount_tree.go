@@ -1,6 +1,8 @@
 package vfs
 
 import (
+	"slices"
+
 	"syscallstory/check"
 	"syscallstory/kernel"
 	"syscallstory/mount"
@@ -58,6 +60,9 @@ func (m *mounts) SameKind(at, root world.DentryID, e story.Errno) story.Errno {
 // MayIDMap is can_idmap_mount.
 func (m *mounts) MayIDMap(id mount.ID) story.Errno { return m.mayIDMap(id) }
 
+// unsure reports whether how a file was opened, or whether it is mapped still, is not known.
+func unsure(f world.FD) bool { return f.FlagsAt&story.Missing != 0 }
+
 // Users counts the task's own uses of a mount; those of others are not known.
 func (m *mounts) Users(id mount.ID) int {
 	t := &m.c.W.Task
@@ -72,15 +77,22 @@ func (m *mounts) Users(id mount.ID) int {
 			n++
 		}
 	}
+	for i := range t.Mapped {
+		if t.Mapped[i].Path.Mount == id && !unsure(t.Mapped[i]) {
+			n++
+		}
+	}
 	return n
 }
 
 // Writers counts the task's descriptors that are open for writing on a mount.
 func (m *mounts) Writers(id mount.ID) int {
 	n := 0
-	for i := range m.c.W.Task.FDs {
-		if f := &m.c.W.Task.FDs[i]; f.Kind == world.FDFile && f.Path.Mount == id && f.Flags&3 != 0 && f.Flags&OPath == 0 {
-			n++
+	for _, open := range [...][]world.FD{m.c.W.Task.FDs, m.c.W.Task.Mapped} {
+		for i := range open {
+			if f := &open[i]; f.Kind == world.FDFile && f.Path.Mount == id && f.Flags&3 != 0 && f.Flags&OPath == 0 && !unsure(*f) {
+				n++
+			}
 		}
 	}
 	return n
@@ -93,6 +105,8 @@ func others(c *check.Check) (story.Origin, bool) {
 		return w.ProcessesAt, true
 	case w.Task.FDsAt&story.Missing != 0:
 		return w.Task.FDsAt, true
+	case slices.ContainsFunc(w.Task.Mapped, unsure):
+		return w.Task.Mapped[slices.IndexFunc(w.Task.Mapped, unsure)].FlagsAt, true
 	}
 	return 0, false
 }

@@ -35,6 +35,7 @@ type FD struct {
 	Path    Path
 	Flags   uint64       // open's
 	FlagsAt story.Origin // unknown: how it was opened is not known
+	Mapped  Fact[bool]   // its file is mapped into the task's memory; zero: it is not
 	Ruled   bool         // it may have been opened under a Landlock ruleset, which still limits it
 	At      story.Origin
 	Kind    FDKind
@@ -140,6 +141,7 @@ type Task struct {
 	Exe         Path // the program that it runs (/proc/self/exe); zero: not known
 	Umask       Fact[uint16]
 	FDs         []FD
+	Mapped      []FD         // what is closed but mapped into memory, and so in use all the same
 	FDsAt       story.Origin // unknown: descriptors that are not listed may be open
 	NoFile      Fact[int]    // RLIMIT_NOFILE
 	OpenFDs     Fact[int]

@@ -29,11 +29,17 @@ process (story snapshot) that was taken under SELinux. No SELinux host is needed
 	return c
 }
 
-// boundMemory has garbage collected early where a policy, which may be made to take memory, comes near 256 MB, and late below: most
-// of what a question about a usual policy allocates is the policy. Whoever has set another limit keeps it.
+// boundMemory has garbage collected early where a policy, which may be made to take memory, comes near 256 MB; whoever has
+// set another limit keeps it.
 func boundMemory() {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(200 << 20)
+	}
+}
+
+// collectLate has garbage of a policy of a usual size collected late: most of what a question about one allocates is the policy.
+func collectLate(policy os.FileInfo) {
+	if policy.Size() < 4<<20 && os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(500)
 	}
 }
@@ -62,9 +68,11 @@ func (f *policyFlags) load() (*selinux.Policy, error) {
 	name := f.policy
 	if name == "" {
 		name = runningPolicy
-		if _, err := os.Stat(name); err != nil {
-			return nil, &container.Incapable{Err: errors.New("this kernel runs no SELinux policy: name one with --policy FILE")}
-		}
+	}
+	if info, err := os.Stat(name); err == nil {
+		collectLate(info)
+	} else if f.policy == "" {
+		return nil, &container.Incapable{Err: errors.New("this kernel runs no SELinux policy: name one with --policy FILE")}
 	}
 	p, err := readPolicy(name)
 	if err != nil {
