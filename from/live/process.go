@@ -183,9 +183,17 @@ func (p *Process) fail(op string, err error) error {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		return &ReadError{p.pid, op, err, "run as root"}
+		return &ReadError{p.pid, op, err, power()}
 	}
 	return &ReadError{p.pid, op, err, ""}
+}
+
+// power is what somebody who may not read a process needs.
+func power() string {
+	if os.Geteuid() == 0 {
+		return "root needs CAP_SYS_PTRACE in the user namespace of the process, and a security module that lets it"
+	}
+	return "run as root"
 }
 
 // kernelThread reads PF_KTHREAD from /proc/PID/stat, whose second field may hold anything in brackets.
