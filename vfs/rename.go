@@ -123,6 +123,9 @@ func mayLink(c *check.Check, src world.Path) story.Errno {
 		e = c.Hooks.InodePermission(c, c.Cred, src, check.MayRead|check.MayWrite)
 		missing = c.Unmute()
 	}
+	if safe && e == 0 && !missing {
+		return 0
+	}
 	uid, _ := ids(c.W, src, ino)
 	owner := kernel.NotKnown
 	if ino.Known&world.KnownOwner != 0 {
@@ -135,17 +138,7 @@ func mayLink(c *check.Check, src world.Path) story.Errno {
 	if owner == kernel.Yes {
 		return 0
 	}
-	if tried {
-		safe = e == 0 && !missing && safe
-		if missing || e == 0 && !safe {
-			c.Unknown(s)
-			return 0
-		}
-	}
-	switch {
-	case safe:
-		return 0
-	case owner == kernel.NotKnown || !sys.Known():
+	if tried && (missing || e == 0) || owner == kernel.NotKnown || !sys.Known() {
 		c.Unknown(s)
 		return 0
 	}
