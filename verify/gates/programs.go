@@ -65,7 +65,7 @@ func (f *File) elf() []byte {
 	if interp != "" {
 		head(0, 3, 4, uint64(len(b)), base+uint64(len(b)), uint64(len(interp))) // PT_INTERP
 	}
-	head(heads-1, 1, 5, 0, base, size) // PT_LOAD
+	head(heads-1, 1, 7, 0, base, size) // PT_LOAD, writable as the last one of every loader is: Linux 6.1 zeroes the rest of its page (padzero)
 	b = append(append(b, interp...), exit...)
 	if f.Program == "short" {
 		return b[:40]
