@@ -57,6 +57,8 @@ type Hooks interface {
 	SymlinkMount(c *Check, link world.Path) story.Errno
 	// MagicLink is asked where a link of /proc jumps: may the task follow it, and, where ok, to where?
 	MagicLink(c *Check, link world.Path) (to world.Path, ok, certain bool, e story.Errno)
+	// CapsTold reports whether a file's capabilities have a form in cred's user namespace (cap_inode_getsecurity).
+	CapsTold(c *Check, cred *world.Cred, p world.Path, x world.Xattr) bool
 }
 
 // Ops are the rules of a filesystem that has some of its own. An overlay asks as the task, then as its mounter.

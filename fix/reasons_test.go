@@ -64,7 +64,7 @@ var codesWithout = map[story.Code]string{
 	story.ProcHidden: mounts, story.OverlayMark: mounts, story.OverlayDevice: mounts, story.OverlayTwice: mounts,
 
 	// What the task was put into.
-	story.SetgroupsDenied: above, story.UserNSCreator: above, story.PIDOwner: above, story.IDMapParent: above, story.NotBelow: above, story.UserNSCopyUp: above, story.QueueIDs: above, story.AddressLocal: above,
+	story.SetgroupsDenied: above, story.UserNSCreator: above, story.PIDOwner: above, story.IDMapParent: above, story.NotBelow: above, story.UserNSCopyUp: above, story.UserNSCaps: above, story.QueueIDs: above, story.AddressLocal: above,
 
 	// What somebody has made.
 	story.ExecFormat: elsewhen, story.ExecBadLoader: elsewhen, story.ExecDepth: elsewhen, story.ExecInaccessible: elsewhen,

@@ -142,6 +142,9 @@ func copyUpOne(c *check.Check, p world.Path, what check.Copying) story.Errno {
 	if e := fits(c, p, ov, n, cp.Attributes); e != 0 {
 		return e
 	}
+	if e := copyCaps(c, p, ov); e != 0 {
+		return e
+	}
 	if e := placed(c, p); e != 0 {
 		return e
 	}
@@ -212,6 +215,20 @@ func fits(c *check.Check, p world.Path, ov *world.Overlay, n int64, attributes b
 		c.Unknown(s)
 	}
 	return 0
+}
+
+// copyCaps is ovl_copy_xattr for security.capability: the mounter reads it, and cannot where it is for the root of a user namespace
+// that has no id in its own.
+func copyCaps(c *check.Check, p world.Path, ov *world.Overlay) story.Errno {
+	ino := c.W.FS.I(p.Dentry)
+	if ino.Layer == Upper || len(ino.Layers) == 0 || ov.Mounter.UserNS == 0 || ov.Shift != nil {
+		return 0
+	}
+	x, state := ino.Xattr(world.XattrCaps)
+	if state != world.Present || c.Hooks.CapsTold(c, &ov.Mounter, world.Path{Dentry: ino.Layers[0]}, x) {
+		return 0
+	}
+	return c.Refuse(story.Step{Code: story.UserNSCaps, Errno: story.EOVERFLOW, Op: story.OpCopyUp, Cred: 1, Obj: p.Ref(), Fact: [3]story.Origin{ino.At}, Val: [3]uint64{uint64(ov.Mounter.UserNS)}})
 }
 
 // placed is the end of ovl_copy_up_tmpfile and ovl_copy_up_workdir: the copy gets its name in the upper directory, even where that

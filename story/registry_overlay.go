@@ -46,6 +46,12 @@ var (
 		Long:  "A file that is open can be changed after its name has been removed, but not where it is still a file of a lower layer: overlayfs copies it up under the name that it had, and finds the whiteout, or the file that has taken its place (EEXIST). fchmod, fchown, futimens, fsetxattr and an opening for writing through /proc/self/fd fail so; what was opened for writing before was copied then. A FIFO, socket or device takes the place of what is there, except on some releases, which answer EEXIST too.",
 		Repro: "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w o m; exec 3<m/f; rm m/f; chmod 600 /proc/self/fd/3",
 	})
+	UserNSCaps = define(Info{
+		ID: "UNS420", Gate: UserNS, Title: "copy-up keeps file capabilities, whose root must be mapped for the mounter", Denies: "{obj} has file capabilities for the root of a user namespace that has no id in the mounter's: it cannot be copied up", Refuses: "the root of the file capabilities is not mapped for the overlay's mounter",
+		Facts: []FactInfo{{"user namespace", KindNS}}, Function: "ovl_copy_xattr, cap_inode_getsecurity", Errno: "EOVERFLOW", Releases: "since Linux 5.11", Man: "capabilities(7)",
+		Long:  "An overlay that was mounted inside a user namespace copies a file up with its attributes, which it reads with that namespace's credentials. Capabilities of a file that are for the root of another user namespace (version 3) cannot be told there, and so the file is not copied, whatever is to be changed of it.",
+		Repro: "setcap -n 200000 cap_chown=ep l/f; in a user namespace without id 200000: mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,userxattr o m; chmod 600 m/f",
+	})
 	OverlayVolatile = define(Info{
 		ID: "OVL426", Gate: Overlay, Title: "an overlay with volatile synchronises nothing", Allows: "{obj} is in an overlay that is mounted with volatile: nothing is written to disk now, and a crash may lose it",
 		Function: "ovl_sync_status", Releases: "since Linux 5.10", Man: overlayMan,

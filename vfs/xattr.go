@@ -463,6 +463,12 @@ func capsSeen(c *check.Check, cr *world.Cred, p world.Path, x world.Xattr) (size
 	}
 }
 
+// CapsTold implements check.Hooks.
+func (Hooks) CapsTold(c *check.Check, cr *world.Cred, p world.Path, x world.Xattr) bool {
+	size, _ := capsSeen(c, cr, p, x)
+	return size != 0
+}
+
 // ListXattr is path_listxattrat: nobody is refused, but trusted.* is left out.
 func ListXattr(c *check.Check, t Target, x Xattr) story.Errno {
 	if err := t.descriptorOnly(c); err != 0 {
