@@ -28,8 +28,10 @@ func (j *Judge) descriptors(call *syscalls.Call, ret int64) bool {
 	switch call.Name {
 	case "recvmsg", "recvmmsg", "bpf":
 		return false
-	case "pipe", "pipe2", "socketpair":
-		numbers = pair(a[map[bool]int{true: 3, false: 0}[call.Name == "socketpair"]].Str)
+	case "pipe", "pipe2":
+		numbers = pair(a[0].Str)
+	case "socketpair":
+		numbers = pair(a[3].Str)
 	case "dup2", "dup3":
 		numbers = []int{int(int32(a[1].Val))}
 		copied(int(int32(a[0].Val)))
